@@ -1,0 +1,54 @@
+package io.jetfire;
+
+import java.util.List;
+
+/** What a model says about a sample, decoded from its output tensors. */
+public sealed interface Prediction {
+
+  /**
+   * A classification.
+   *
+   * @param scores one score per class, as the decoder left them (probabilities unless it says
+   *     otherwise)
+   */
+  record Scores(List<Float> scores) implements Prediction {
+    /** Copies the list. */
+    public Scores {
+      scores = List.copyOf(scores);
+    }
+
+    /**
+     * Returns the class with the highest score; the first of several equal ones.
+     *
+     * @return the label
+     */
+    public int best() {
+      int best = 0;
+      for (int i = 1; i < scores.size(); i++) {
+        if (scores.get(i) > scores.get(best)) {
+          best = i;
+        }
+      }
+      return best;
+    }
+  }
+
+  /**
+   * Detected items.
+   *
+   * @param detections by falling score
+   */
+  record Detections(List<Detection> detections) implements Prediction {
+    /** Copies the list. */
+    public Detections {
+      detections = List.copyOf(detections);
+    }
+  }
+
+  /**
+   * Plain numbers, for metrics of the user's own.
+   *
+   * @param tensor the numbers
+   */
+  record Values(Tensor tensor) implements Prediction {}
+}

@@ -1,0 +1,4 @@
+package io.jetfire.spi;
+
+/** Registers a artifact store; see {@link ArtifactStore}. */
+public interface ArtifactStoreProvider extends Provider<ArtifactStore> {}

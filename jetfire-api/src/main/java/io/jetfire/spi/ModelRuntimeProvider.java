@@ -1,0 +1,4 @@
+package io.jetfire.spi;
+
+/** Registers a model runtime; see {@link ModelRuntime}. */
+public interface ModelRuntimeProvider extends Provider<ModelRuntime> {}

@@ -1,0 +1,4 @@
+package io.jetfire.spi;
+
+/** Registers a training backend; see {@link TrainingBackend}. */
+public interface TrainingBackendProvider extends Provider<TrainingBackend> {}
