@@ -5,6 +5,7 @@ import io.jetfire.spi.MetadataStore.Context;
 import io.jetfire.spi.MetadataStore.Event;
 import io.jetfire.spi.MetadataStore.Node;
 import io.jetfire.spi.MetadataStore.PathStep;
+import io.jetfire.spi.MetadataStore.PropertyType;
 import io.jetfire.spi.MetadataStore.Type;
 import io.jetfire.spi.MetadataStore.Value;
 import java.math.BigDecimal;
@@ -72,6 +73,30 @@ final class MetadataProblems {
       }
     }
     return List.copyOf(found.problems);
+  }
+
+  static List<String> of(Node node, Type type) {
+    List<String> problems = new ArrayList<>(of(node));
+    node.properties()
+        .forEach(
+            (name, value) -> {
+              PropertyType declared = type.properties().get(name);
+              if (declared == null) {
+                problems.add(
+                    "its type does not declare property \""
+                        + name
+                        + "\"; add it to the type or use a custom property");
+              } else if (declared != value.type()) {
+                problems.add(
+                    "its type declares property \""
+                        + name
+                        + "\" as "
+                        + declared
+                        + ", not "
+                        + value.type());
+              }
+            });
+    return List.copyOf(problems);
   }
 
   static List<String> of(Event event) {

@@ -40,8 +40,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Idempotence.</b> Putting a node (artifact, execution or context) that has an id, or a name
  * that its type has already, updates the stored one; without both, a node is new each time. An
  * update replaces the properties, the custom properties, the state, the URI and the external id as
- * a whole; the name stays. Putting a type again adds the properties that are new. Events and links
- * that exist already are left as they are.
+ * a whole. The name of a stored artifact or execution stays; a context that is put with its id
+ * takes the name given. The time of the last change moves only if something differs. Putting a type
+ * again adds the properties that are new. Events and links that exist already are left as they are.
  *
  * <p><b>Atomicity.</b> Every put, and the whole of {@link #record record}, happens entirely or not
  * at all, also when the JVM dies in the middle.
@@ -755,6 +756,16 @@ public interface MetadataStore extends AutoCloseable {
      */
     default List<String> problems() {
       return MetadataProblems.of(this);
+    }
+
+    /**
+     * Lists the {@link #problems()} of this node and the properties that do not agree with its
+     * type: undeclared, or declared with another kind.
+     *
+     * @param type the type as stored
+     */
+    default List<String> problemsWith(Type type) {
+      return MetadataProblems.of(this, type);
     }
 
     /**

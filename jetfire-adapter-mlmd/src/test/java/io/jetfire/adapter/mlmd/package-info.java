@@ -1,0 +1,4 @@
+@NullMarked
+package io.jetfire.adapter.mlmd;
+
+import org.jspecify.annotations.NullMarked;
