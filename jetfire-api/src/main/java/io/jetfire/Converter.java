@@ -1,0 +1,256 @@
+package io.jetfire;
+
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to convert a model: one variant.
+ *
+ * <pre>{@code
+ * Converter int8 = Converter.toTflite()
+ *     .recipe(Recipe.fullInteger())
+ *     .calibration(representative)
+ *     .build();
+ * }</pre>
+ *
+ * <p>Immutable.
+ */
+public final class Converter implements Description {
+  /** The runtime that converted files run on unless another is asked for. */
+  public static final String DEFAULT_TARGET_RUNTIME = "2.16.1";
+
+  private final String backend;
+  private final Recipe recipe;
+  private final @Nullable Dataset calibration;
+  private final int calibrationSamples;
+  private final @Nullable Preprocessing preprocessing;
+  private final @Nullable Layout edgeLayout;
+  private final String targetRuntime;
+
+  private Converter(Builder b) {
+    backend = b.backend;
+    recipe = b.recipe;
+    calibration = b.calibration;
+    calibrationSamples = b.calibrationSamples;
+    preprocessing = b.preprocessing;
+    edgeLayout = b.edgeLayout;
+    targetRuntime = b.targetRuntime;
+  }
+
+  /**
+   * Starts a conversion to TensorFlow Lite by the converter backend {@code tflite}.
+   *
+   * @return a builder, with the float32 recipe
+   */
+  public static Builder toTflite() {
+    return new Builder("tflite");
+  }
+
+  /**
+   * Starts a conversion by another converter backend.
+   *
+   * @param backend the backend's id
+   * @return a builder, with the float32 recipe
+   */
+  public static Builder with(String backend) {
+    return new Builder(backend);
+  }
+
+  /**
+   * Returns the id of the converter backend.
+   *
+   * @return such as {@code tflite}
+   */
+  public String backend() {
+    return backend;
+  }
+
+  /**
+   * Returns what happens to precision; its name is the variant's.
+   *
+   * @return the recipe
+   */
+  public Recipe recipe() {
+    return recipe;
+  }
+
+  /**
+   * Returns the representative dataset.
+   *
+   * @return empty if there is none
+   */
+  public Optional<Dataset> calibration() {
+    return Optional.ofNullable(calibration);
+  }
+
+  /**
+   * Returns how many samples of the representative dataset are used at most.
+   *
+   * @return at least 1
+   */
+  public int calibrationSamples() {
+    return calibrationSamples;
+  }
+
+  /**
+   * Returns the preprocessing of calibration samples, where it differs from the experiment's.
+   *
+   * @return empty for the experiment's
+   */
+  public Optional<Preprocessing> preprocessing() {
+    return Optional.ofNullable(preprocessing);
+  }
+
+  /**
+   * Returns the layout that image inputs and outputs get.
+   *
+   * @return empty to keep the source's
+   */
+  public Optional<Layout> edgeLayout() {
+    return Optional.ofNullable(edgeLayout);
+  }
+
+  /**
+   * Returns the version of the oldest runtime that must execute the file.
+   *
+   * @return such as {@code 2.16.1}
+   */
+  public String targetRuntime() {
+    return targetRuntime;
+  }
+
+  @Override
+  public boolean equals(Object o) {
+    return o instanceof Converter c
+        && backend.equals(c.backend)
+        && recipe.equals(c.recipe)
+        && Objects.equals(id(calibration), id(c.calibration))
+        && calibrationSamples == c.calibrationSamples
+        && Objects.equals(preprocessing, c.preprocessing)
+        && edgeLayout == c.edgeLayout
+        && targetRuntime.equals(c.targetRuntime);
+  }
+
+  private static @Nullable String id(@Nullable Dataset dataset) {
+    return dataset == null ? null : dataset.name() + "/" + dataset.fingerprint();
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(backend, recipe, calibrationSamples, edgeLayout, targetRuntime);
+  }
+
+  @Override
+  public String toString() {
+    return "Converter["
+        + backend
+        + ", "
+        + recipe
+        + (calibration == null ? "" : ", calibrated on " + calibration)
+        + (edgeLayout == null ? "" : ", " + edgeLayout)
+        + ", for TensorFlow Lite "
+        + targetRuntime
+        + "]";
+  }
+
+  /** Collects the parts of a {@link Converter}. */
+  public static final class Builder {
+    private final String backend;
+    private Recipe recipe = Recipe.float32();
+    private @Nullable Dataset calibration;
+    private int calibrationSamples = 200;
+    private @Nullable Preprocessing preprocessing;
+    private @Nullable Layout edgeLayout;
+    private String targetRuntime = DEFAULT_TARGET_RUNTIME;
+
+    private Builder(String backend) {
+      this.backend = backend;
+    }
+
+    /**
+     * Sets what happens to precision.
+     *
+     * @param value the recipe; its name is the variant's
+     * @return this builder
+     */
+    public Builder recipe(Recipe value) {
+      this.recipe = value;
+      return this;
+    }
+
+    /**
+     * Sets the representative dataset. Recipes that do not need one use it for more accuracy.
+     *
+     * @param value samples like those that the model will see; their targets are not looked at
+     * @return this builder
+     */
+    public Builder calibration(Dataset value) {
+      this.calibration = value;
+      return this;
+    }
+
+    /**
+     * Sets how many samples of the representative dataset are used at most; 200 by default.
+     *
+     * @param value at least 1
+     * @return this builder
+     */
+    public Builder calibrationSamples(int value) {
+      this.calibrationSamples = value;
+      return this;
+    }
+
+    /**
+     * Sets the preprocessing of calibration samples, where it differs from the experiment's.
+     *
+     * @param value from a sample to the model's inputs
+     * @return this builder
+     */
+    public Builder preprocessing(Preprocessing value) {
+      this.preprocessing = value;
+      return this;
+    }
+
+    /**
+     * Sets the layout that image inputs and outputs get; by default they keep the source's.
+     *
+     * @param value the layout
+     * @return this builder
+     */
+    public Builder edgeLayout(Layout value) {
+      this.edgeLayout = value;
+      return this;
+    }
+
+    /**
+     * Sets the version of the oldest runtime that must execute the file; 2.16.1 by default.
+     *
+     * @param value such as {@code 2.16.1}
+     * @return this builder
+     */
+    public Builder targetRuntime(String value) {
+      this.targetRuntime = value;
+      return this;
+    }
+
+    /**
+     * Makes the converter.
+     *
+     * @return the converter
+     * @throws ConfigurationException if parts do not fit together; all problems are named
+     */
+    public Converter build() {
+      Problems problems = new Problems("The converter with the recipe '" + recipe.name() + "'");
+      problems.check(
+          calibration != null || !recipe.needsCalibration(),
+          "the recipe quantizes activations in advance and needs calibration(dataset)");
+      problems.check(calibrationSamples >= 1, "calibrationSamples is at least 1");
+      problems.check(
+          targetRuntime.matches("[0-9]+(\\.[0-9]+){1,2}"),
+          "targetRuntime is a version such as 2.16.1, not '" + targetRuntime + "'");
+      problems.raise();
+      return new Converter(this);
+    }
+  }
+}
