@@ -41,4 +41,16 @@ public record DeviceRunResult(
     tiers = List.copyOf(tiers);
     logs = List.copyOf(logs);
   }
+
+  /**
+   * Returns this result with the farm's id of the run.
+   *
+   * @param id the id; empty if the run was never started
+   * @return the result
+   */
+  public DeviceRunResult farmRun(Optional<String> id) {
+    return new DeviceRunResult(
+        cell, variant, farm, device, tiers, delegate, threads, outcome, reason, metrics, validity,
+        id, logs);
+  }
 }

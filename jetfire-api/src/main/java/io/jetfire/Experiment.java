@@ -366,7 +366,8 @@ public final class Experiment implements Description {
         }
       }
       for (Gate g : gates) {
-        g.tier()
+        g.selector()
+            .tier()
             .ifPresent(
                 t ->
                     problems.check(

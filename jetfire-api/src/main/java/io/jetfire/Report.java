@@ -37,6 +37,7 @@ public final class Report {
   private final List<DeviceRunResult> deviceRuns;
   private final List<GateResult> gates;
   private final List<String> problems;
+  private final List<String> warnings;
   private final Map<String, String> environment;
 
   private Report(Builder b) {
@@ -53,6 +54,7 @@ public final class Report {
     deviceRuns = List.copyOf(b.deviceRuns);
     gates = List.copyOf(b.gates);
     problems = List.copyOf(b.problems);
+    warnings = List.copyOf(b.warnings);
     environment = Collections.unmodifiableMap(new LinkedHashMap<>(b.environment));
   }
 
@@ -177,12 +179,21 @@ public final class Report {
   }
 
   /**
-   * Returns what went wrong or is missing, in words.
+   * Returns what JetFire could not do, in words: an evaluation or a recording that failed.
    *
    * @return empty if everything was done
    */
   public List<String> problems() {
     return problems;
+  }
+
+  /**
+   * Returns what a reader should know, in words.
+   *
+   * @return empty if there is nothing to say
+   */
+  public List<String> warnings() {
+    return warnings;
   }
 
   /**
@@ -195,9 +206,10 @@ public final class Report {
   }
 
   /**
-   * Returns an exit code in gcloud's convention. The first that holds: 20 the run or a farm failed,
-   * 19 cancelled, 10 a gate, a conversion or a cell failed, 18 nothing could be run on the
-   * requested devices, 15 a gate is undecided or a cell inconclusive or timed out, 0 otherwise.
+   * Returns an exit code in gcloud's convention. The first that holds: 20 the run failed, 19 it was
+   * cancelled, 10 a gate, a conversion or a cell failed, 20 JetFire or a farm could not do
+   * something, 18 nothing could be run on the requested devices, 15 a gate is undecided or a cell
+   * inconclusive or timed out, 0 otherwise.
    *
    * @return 0, 10, 15, 18, 19 or 20
    */
@@ -209,18 +221,21 @@ public final class Report {
       return 19;
     }
     boolean failed =
-        gates.stream().anyMatch(g -> g.decision() == GateResult.Decision.FAIL)
+        gates.stream().anyMatch(g -> g.verdict() == GateResult.Verdict.FAIL)
             || variants.stream().anyMatch(v -> v.failure().isPresent())
             || deviceRuns.stream().anyMatch(r -> r.outcome() == Outcome.FAILED);
     if (failed) {
       return 10;
+    }
+    if (!problems.isEmpty()) {
+      return 20;
     }
     if (!deviceRuns.isEmpty()
         && deviceRuns.stream().allMatch(r -> r.outcome() == Outcome.SKIPPED)) {
       return 18;
     }
     boolean open =
-        gates.stream().anyMatch(g -> g.decision() == GateResult.Decision.UNDECIDED)
+        gates.stream().anyMatch(g -> g.verdict() == GateResult.Verdict.UNDECIDED)
             || deviceRuns.stream()
                 .anyMatch(
                     r ->
@@ -277,6 +292,7 @@ public final class Report {
     private List<DeviceRunResult> deviceRuns = List.of();
     private List<GateResult> gates = List.of();
     private List<String> problems = List.of();
+    private List<String> warnings = List.of();
     private Map<String, String> environment = Map.of();
 
     private Builder(RunId run, String experiment, String fingerprint) {
@@ -367,13 +383,24 @@ public final class Report {
     }
 
     /**
-     * Sets what went wrong.
+     * Sets what JetFire could not do.
      *
      * @param values in words
      * @return this builder
      */
     public Builder problems(List<String> values) {
       this.problems = values;
+      return this;
+    }
+
+    /**
+     * Sets what a reader should know.
+     *
+     * @param values in words
+     * @return this builder
+     */
+    public Builder warnings(List<String> values) {
+      this.warnings = values;
       return this;
     }
 

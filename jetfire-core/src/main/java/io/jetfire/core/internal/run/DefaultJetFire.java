@@ -1,0 +1,412 @@
+package io.jetfire.core.internal.run;
+
+import io.jetfire.ConfigurationException;
+import io.jetfire.ConvertedModel;
+import io.jetfire.Converter;
+import io.jetfire.Delegate;
+import io.jetfire.Device;
+import io.jetfire.DeviceRun;
+import io.jetfire.DeviceRunResult;
+import io.jetfire.Evaluation;
+import io.jetfire.EvaluationResult;
+import io.jetfire.Experiment;
+import io.jetfire.JetFire;
+import io.jetfire.JetFireException;
+import io.jetfire.MissingProviderException;
+import io.jetfire.Model;
+import io.jetfire.OutputDecoder;
+import io.jetfire.Plan;
+import io.jetfire.Preprocessing;
+import io.jetfire.ProviderInfo;
+import io.jetfire.Report;
+import io.jetfire.RunId;
+import io.jetfire.RunHandle;
+import io.jetfire.Sample;
+import io.jetfire.TrainedModel;
+import io.jetfire.Training;
+import io.jetfire.core.internal.provider.ProviderKind;
+import io.jetfire.core.internal.provider.Providers;
+import io.jetfire.core.internal.provider.Settings;
+import io.jetfire.spi.Cancellation;
+import io.jetfire.spi.DeviceFarm;
+import io.jetfire.spi.ModelRuntime;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The client. */
+public final class DefaultJetFire implements JetFire {
+  private static final Logger LOG = LoggerFactory.getLogger(DefaultJetFire.class);
+  private static final DateTimeFormatter ID_TIME =
+      DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT).withZone(ZoneOffset.UTC);
+
+  private final Providers providers;
+  private final ClientContext client;
+  private final Path workDirectory;
+  private final boolean ownExecutor;
+  private final SecureRandom random = new SecureRandom();
+  private final Map<RunId, DefaultRunHandle> underWay = new LinkedHashMap<>();
+
+  /**
+   * Creates the client; providers are found, none is created.
+   *
+   * @param settings what was set
+   * @param sleeper waits between looks at farms
+   */
+  public DefaultJetFire(JetFire.Builder settings, Sleeper sleeper) {
+    workDirectory = settings.workDirectory().toAbsolutePath().normalize();
+    Clock clock = settings.clock();
+    providers =
+        new Providers(
+            settings.providers(),
+            new Settings(
+                settings.configuration(), settings.configurationFile(), System.getenv()),
+            workDirectory,
+            cacheDirectory(),
+            clock);
+    ownExecutor = settings.executor().isEmpty();
+    ExecutorService executor =
+        settings.executor().orElseGet(() -> Executors.newCachedThreadPool(threads()));
+    client =
+        new ClientContext(
+            providers, workDirectory, clock, sleeper, executor, settings.listeners());
+  }
+
+  private static ThreadFactory threads() {
+    AtomicInteger number = new AtomicInteger();
+    return work -> {
+      Thread thread = new Thread(work, "jetfire-" + number.incrementAndGet());
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
+
+  private static Path cacheDirectory() {
+    String configured = System.getProperty("jetfire.cache");
+    return configured != null
+        ? Path.of(configured)
+        : Path.of(System.getProperty("user.home", "."), ".cache", "jetfire");
+  }
+
+  @Override
+  public Plan plan(Experiment experiment) {
+    List<String> problems = new ArrayList<>();
+    List<String> warnings = new ArrayList<>();
+    List<String> steps = steps(experiment);
+    need(ProviderKind.METADATA_STORE, experiment.metadataStore(), problems);
+    experiment
+        .training()
+        .ifPresent(t -> need(ProviderKind.TRAINING_BACKEND, t.backend(), problems));
+    experiment
+        .converters()
+        .forEach(c -> need(ProviderKind.CONVERTER_BACKEND, c.backend(), problems));
+    List<Plan.PlannedRun> runs = new ArrayList<>();
+    for (DeviceRun run : experiment.deviceRuns()) {
+      if (need(ProviderKind.DEVICE_FARM, run.farm(), problems)) {
+        plan(experiment, run, runs, problems, warnings);
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new MissingProviderException(
+          "The experiment '"
+              + experiment.name()
+              + "' cannot be run: "
+              + String.join(" | ", problems));
+    }
+    return new Plan(experiment.name(), steps, runs, warnings);
+  }
+
+  private static List<String> steps(Experiment experiment) {
+    List<String> steps = new ArrayList<>();
+    experiment
+        .training()
+        .ifPresentOrElse(
+            t -> steps.add("train " + t.name() + " with " + t.backend()),
+            () -> steps.add("take " + experiment.model().orElseThrow()));
+    experiment
+        .evaluation()
+        .ifPresent(e -> steps.add("evaluate the model on " + e.dataset().name()));
+    for (Converter c : experiment.converters()) {
+      steps.add("convert to " + c.recipe().name());
+      experiment
+          .evaluation()
+          .ifPresent(
+              e -> steps.add("evaluate " + c.recipe().name() + " with " + e.delegates()));
+    }
+    return steps;
+  }
+
+  private void plan(
+      Experiment experiment,
+      DeviceRun run,
+      List<Plan.PlannedRun> runs,
+      List<String> problems,
+      List<String> warnings) {
+    List<String> names =
+        experiment.converters().isEmpty()
+            ? List.of("model")
+            : experiment.converters().stream().map(c -> c.recipe().name()).toList();
+    try {
+      DeviceFarm farm = providers.get(ProviderKind.DEVICE_FARM, run.farm());
+      DeviceFarm.Capabilities capabilities = farm.capabilities();
+      int delegates = 0;
+      for (Delegate d : run.delegates()) {
+        if (capabilities.delegates().isEmpty() || capabilities.delegates().contains(d)) {
+          delegates++;
+        } else {
+          warnings.add(run.farm() + " has no delegate " + d + "; those cells are skipped");
+        }
+      }
+      int cells = DeviceRuns.variants(run, names).size() * delegates * run.threads().size();
+      long invocations = (long) cells * run.sessions() * (run.warmupRuns() + run.runs());
+      for (Device device : DeviceRuns.wanted(farm, run)) {
+        runs.add(
+            new Plan.PlannedRun(
+                run.farm(),
+                device,
+                cells,
+                invocations,
+                run.timeLimit(),
+                DeviceRuns.maxCost(capabilities, run.timeLimit())));
+      }
+    } catch (ConfigurationException e) {
+      problems.add(e.getMessage());
+    }
+    if (run.sessions() < 2) {
+      warnings.add(
+          "one session on "
+              + run.farm()
+              + ": the variation between sessions stays unknown, and comparisons undecided");
+    }
+  }
+
+  private boolean need(ProviderKind<?> kind, String id, List<String> problems) {
+    if (providers.has(kind, id)) {
+      return true;
+    }
+    try {
+      providers.get(kind, id);
+    } catch (MissingProviderException e) {
+      problems.add(e.getMessage());
+    }
+    return false;
+  }
+
+  @Override
+  public Report run(Experiment experiment) {
+    return start(experiment).await();
+  }
+
+  @Override
+  public RunHandle start(Experiment experiment) {
+    plan(experiment);
+    RunId id =
+        new RunId(
+            ID_TIME.format(client.clock().instant())
+                + "-"
+                + String.format(Locale.ROOT, "%06x", random.nextInt(1 << 24)));
+    return start(
+        id, experiment, RunDirectory.create(workDirectory, id, experiment.toJson()));
+  }
+
+  @Override
+  public RunHandle resume(RunId run, Experiment experiment) {
+    plan(experiment);
+    RunDirectory directory = RunDirectory.open(workDirectory, run);
+    if (!directory.experimentJson().equals(experiment.toJson())) {
+      directory.close();
+      throw new ConfigurationException(
+          "The run "
+              + run
+              + " was of another experiment: compare "
+              + directory.root().resolve("experiment.json")
+              + " with Experiment.toJson(), and resume it with an equal one");
+    }
+    return start(run, experiment, directory);
+  }
+
+  private RunHandle start(RunId id, Experiment experiment, RunDirectory directory) {
+    AtomicBoolean cancelled = new AtomicBoolean();
+    CompletableFuture<Report> report = new CompletableFuture<>();
+    DefaultRunHandle handle = new DefaultRunHandle(id, cancelled, report);
+    synchronized (underWay) {
+      underWay.put(id, handle);
+    }
+    client
+        .executor()
+        .execute(
+            () -> {
+              try (directory) {
+                Events events = new Events(id, client.listeners());
+                report.complete(
+                    new ExperimentRun(
+                            client, id, experiment, directory, events, cancelled::get)
+                        .run());
+              } catch (Throwable t) {
+                report.completeExceptionally(t);
+              } finally {
+                synchronized (underWay) {
+                  underWay.remove(id);
+                }
+              }
+            });
+    return handle;
+  }
+
+  @Override
+  public TrainedModel train(Training training) {
+    return host()
+        .train(training, HostRuns.folder(workDirectory.resolve("training")), e -> {}, Cancellation.NEVER);
+  }
+
+  @Override
+  public ConvertedModel convert(Model model, Converter converter) {
+    Path folder = workDirectory.resolve("models").resolve(model.sha256().substring(0, 16));
+    return host()
+        .convert(
+            model, converter, Preprocessing.none(), HostRuns.folder(folder), Cancellation.NEVER);
+  }
+
+  @Override
+  public Map<Delegate, EvaluationResult> evaluate(
+      Model model, Preprocessing preprocessing, OutputDecoder decoding, Evaluation evaluation) {
+    ModelRuntime runtime =
+        providers
+            .runtimeFor(model.format())
+            .orElseThrow(
+                () ->
+                    new MissingProviderException(
+                        "No model runtime executes the format '"
+                            + model.format()
+                            + "' of "
+                            + model.path()
+                            + "; add the artifact that has one (tflite: io.jetfire:jetfire-runtime)"));
+    Map<Delegate, EvaluationResult> results = new LinkedHashMap<>();
+    for (Delegate delegate : evaluation.delegates()) {
+      if (!runtime.delegates().contains(delegate)) {
+        throw new ConfigurationException(
+            runtime.version() + " has no delegate " + delegate + "; it has "
+                + runtime.delegates());
+      }
+      results.put(
+          delegate,
+          host()
+              .evaluate(
+                  runtime,
+                  new HostRuns.EvaluationStep(
+                      model,
+                      delegate,
+                      false,
+                      preprocessing,
+                      decoding,
+                      evaluation,
+                      Optional.empty(),
+                      Optional.empty()),
+                  Cancellation.NEVER));
+    }
+    return results;
+  }
+
+  @Override
+  public List<DeviceRunResult> measure(Map<String, Model> variants, DeviceRun deviceRun) {
+    List<DeviceRunResult> results = new ArrayList<>();
+    RunId id =
+        new RunId(
+            "measure-"
+                + ID_TIME.format(client.clock().instant())
+                + String.format(Locale.ROOT, "-%06x", random.nextInt(1 << 24)));
+    List<Sample> frames = List.of();
+    if (deviceRun.frames().isPresent()) {
+      try (Stream<Sample> samples = deviceRun.frames().get().samples()) {
+        frames = samples.limit(deviceRun.frameCount()).toList();
+      }
+    }
+    try (RunDirectory directory =
+        RunDirectory.create(workDirectory, id, deviceRun.toJson())) {
+      new DeviceRuns(
+              client, directory, new Events(id, client.listeners()), Cancellation.NEVER, Map.of())
+          .run(
+              "farm",
+              id.value(),
+              deviceRun,
+              variants,
+              new DeviceFarm.Workload(frames, Preprocessing.none(), Optional.empty()),
+              result -> {
+                synchronized (results) {
+                  results.add(result);
+                }
+              });
+    }
+    return List.copyOf(results);
+  }
+
+  @Override
+  public List<Device> devices(String farm) {
+    return providers.get(ProviderKind.DEVICE_FARM, farm).devices();
+  }
+
+  @Override
+  public List<ProviderInfo> providers() {
+    return providers.list();
+  }
+
+  private HostRuns host() {
+    return new HostRuns(providers, client.executor());
+  }
+
+  @Override
+  public void close() {
+    synchronized (underWay) {
+      underWay
+          .keySet()
+          .forEach(
+              id ->
+                  LOG.warn(
+                      "The client is closed while the run {} is under way; go on with"
+                          + " JetFire.resume(new RunId(\"{}\"), experiment)",
+                      id,
+                      id));
+    }
+    if (ownExecutor) {
+      client.executor().shutdownNow();
+      try {
+        if (!client
+            .executor()
+            .awaitTermination(Duration.ofSeconds(10).toMillis(), TimeUnit.MILLISECONDS)) {
+          LOG.warn("Work of the closed client is still ending");
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    try {
+      providers.close();
+    } catch (JetFireException e) {
+      LOG.warn("Providers could not be closed", e);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "JetFire[" + workDirectory + ", " + providers + "]";
+  }
+}

@@ -1,0 +1,523 @@
+package io.jetfire.core.internal.run;
+
+import io.jetfire.ConfigurationException;
+import io.jetfire.Delegate;
+import io.jetfire.Device;
+import io.jetfire.DeviceQuery;
+import io.jetfire.DeviceRun;
+import io.jetfire.DeviceRunResult;
+import io.jetfire.Evaluation;
+import io.jetfire.Experiment;
+import io.jetfire.JetFireException;
+import io.jetfire.Latency;
+import io.jetfire.Measurement;
+import io.jetfire.Metrics;
+import io.jetfire.MetricsParser;
+import io.jetfire.Model;
+import io.jetfire.Outcome;
+import io.jetfire.OutputDecoder;
+import io.jetfire.ParsedLog;
+import io.jetfire.Phase;
+import io.jetfire.Preprocessing;
+import io.jetfire.RunCancelledException;
+import io.jetfire.RunEvent;
+import io.jetfire.Sample;
+import io.jetfire.Stage;
+import io.jetfire.Statistics;
+import io.jetfire.ValidityReport;
+import io.jetfire.core.internal.provider.ProviderKind;
+import io.jetfire.spi.Cancellation;
+import io.jetfire.spi.DeviceFarm;
+import io.jetfire.spi.DeviceFarm.Capabilities;
+import io.jetfire.spi.DeviceFarm.Cell;
+import io.jetfire.spi.DeviceFarm.FarmRequest;
+import io.jetfire.spi.DeviceFarm.State;
+import io.jetfire.spi.DeviceFarm.Workload;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/** Expands device runs into cells, runs them on farms, and turns logs into results. */
+final class DeviceRuns {
+  private final ClientContext client;
+  private final RunDirectory directory;
+  private final Events events;
+  private final Cancellation cancellation;
+  private final Map<String, DeviceQuery> tiers;
+
+  DeviceRuns(
+      ClientContext client,
+      RunDirectory directory,
+      Events events,
+      Cancellation cancellation,
+      Map<String, DeviceQuery> tiers) {
+    this.client = client;
+    this.directory = directory;
+    this.events = events;
+    this.cancellation = cancellation;
+    this.tiers = tiers;
+  }
+
+  /** Devices of a farm that a description wants, or why there is none. */
+  static List<Device> wanted(DeviceFarm farm, DeviceRun description) {
+    List<Device> catalogue = farm.devices();
+    List<Device> wanted =
+        catalogue.stream()
+            .filter(d -> description.devices().stream().anyMatch(q -> q.matches(d)))
+            .toList();
+    if (wanted.isEmpty()) {
+      throw new ConfigurationException(
+          "No device of '"
+              + description.farm()
+              + "' fulfils "
+              + description.devices()
+              + "; it has "
+              + catalogue.size()
+              + " devices"
+              + (catalogue.isEmpty() ? "" : ", such as " + sample(catalogue))
+              + ". List them with JetFire.devices(\""
+              + description.farm()
+              + "\")");
+    }
+    return wanted;
+  }
+
+  private static String sample(List<Device> catalogue) {
+    Device d = catalogue.get(0);
+    return d + " " + d.attributes();
+  }
+
+  /** Variants that a description wants. */
+  static List<String> variants(DeviceRun description, Iterable<String> available) {
+    List<String> names = new ArrayList<>();
+    for (String name : available) {
+      if (description.variants().isEmpty() || description.variants().contains(name)) {
+        names.add(name);
+      }
+    }
+    return names;
+  }
+
+  static Optional<BigDecimal> maxCost(Capabilities capabilities, Duration timeLimit) {
+    return capabilities
+        .pricePerMinute()
+        .map(
+            price ->
+                price
+                    .multiply(BigDecimal.valueOf((timeLimit.toSeconds() + 59) / 60))
+                    .setScale(2, RoundingMode.UP));
+  }
+
+  /**
+   * Runs one description on all its devices.
+   *
+   * @param checkpoint names the checkpoints
+   * @param requestKey unique to the run and the description
+   * @param description what to measure
+   * @param models the variants
+   * @param experiment preprocessing, decoding and samples
+   * @param onResult is told of each cell as it is known
+   */
+  void run(
+      String checkpoint,
+      String requestKey,
+      DeviceRun description,
+      Map<String, Model> models,
+      Experiment experiment,
+      Consumer<DeviceRunResult> onResult) {
+    Workload workload =
+        workload(
+            description,
+            experiment.preprocessing(),
+            experiment.decoding(),
+            experiment.evaluation());
+    run(checkpoint, requestKey, description, models, workload, onResult);
+  }
+
+  void run(
+      String checkpoint,
+      String requestKey,
+      DeviceRun description,
+      Map<String, Model> models,
+      Workload workload,
+      Consumer<DeviceRunResult> onResult) {
+    DeviceFarm farm = client.providers().get(ProviderKind.DEVICE_FARM, description.farm());
+    List<Device> devices = wanted(farm, description);
+    checkCost(farm, description, devices);
+    Semaphore slots = new Semaphore(farm.capabilities().concurrentRuns());
+    List<Future<?>> underWay = new ArrayList<>();
+    for (Device device : devices) {
+      underWay.add(
+          client
+              .executor()
+              .submit(
+                  () -> {
+                    slots.acquireUninterruptibly();
+                    try {
+                      onDevice(
+                          farm,
+                          checkpoint,
+                          requestKey,
+                          description,
+                          device,
+                          models,
+                          workload,
+                          onResult);
+                    } finally {
+                      slots.release();
+                    }
+                  }));
+    }
+    awaitAll(underWay);
+  }
+
+  private static void awaitAll(List<Future<?>> underWay) {
+    RuntimeException first = null;
+    for (Future<?> future : underWay) {
+      try {
+        future.get();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new RunCancelledException(
+            "Interrupted; runs on farms go on and are found again with JetFire.resume", e);
+      } catch (ExecutionException e) {
+        if (first == null && e.getCause() instanceof RuntimeException cause) {
+          first = cause;
+        } else if (first == null) {
+          first = new IllegalStateException(e.getCause());
+        }
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
+  }
+
+  private static void checkCost(
+      DeviceFarm farm, DeviceRun description, List<Device> devices) {
+    if (description.maxCost().isEmpty()) {
+      return;
+    }
+    BigDecimal limit = description.maxCost().get();
+    Optional<BigDecimal> one = maxCost(farm.capabilities(), description.timeLimit());
+    if (one.isEmpty()) {
+      throw new ConfigurationException(
+          "The device run on '"
+              + description.farm()
+              + "' has a cost limit of $"
+              + limit
+              + ", but the farm's price is not known; remove the limit, or configure the price");
+    }
+    BigDecimal all =
+        one.get().multiply(BigDecimal.valueOf((long) devices.size() * description.attempts()));
+    if (all.compareTo(limit) > 0) {
+      throw new ConfigurationException(
+          "The device run on '"
+              + description.farm()
+              + "' could cost $"
+              + all
+              + " ("
+              + devices.size()
+              + " devices, "
+              + description.timeLimit().toMinutes()
+              + " minutes each, "
+              + description.attempts()
+              + " attempts), more than its limit of $"
+              + limit
+              + "; lower the time limit, the attempts or the devices, or raise the limit");
+    }
+  }
+
+  private static Workload workload(
+      DeviceRun description,
+      Preprocessing preprocessing,
+      Optional<OutputDecoder> decoding,
+      Optional<Evaluation> evaluation) {
+    List<Sample> frames = List.of();
+    var dataset = description.frames().or(() -> evaluation.map(Evaluation::dataset));
+    if (dataset.isPresent()) {
+      try (Stream<Sample> samples = dataset.get().samples()) {
+        frames = samples.limit(description.frameCount()).toList();
+      }
+    }
+    return new Workload(frames, preprocessing, decoding);
+  }
+
+  private void onDevice(
+      DeviceFarm farm,
+      String checkpoint,
+      String requestKey,
+      DeviceRun description,
+      Device device,
+      Map<String, Model> models,
+      Workload workload,
+      Consumer<DeviceRunResult> onResult) {
+    Capabilities capabilities = farm.capabilities();
+    List<Cell> cells = new ArrayList<>();
+    for (String variant : variants(description, models.keySet())) {
+      for (Delegate delegate : description.delegates()) {
+        for (int threads : description.threads()) {
+          String id = variant + "/" + delegate + "/" + threads;
+          Model model = Objects.requireNonNull(models.get(variant));
+          Cell cell =
+              new Cell(
+                  id,
+                  variant,
+                  model,
+                  delegate,
+                  threads,
+                  description.warmupRuns(),
+                  description.runs());
+          if (capabilities.delegates().isEmpty() || capabilities.delegates().contains(delegate)) {
+            cells.add(cell);
+          } else {
+            onResult.accept(
+                result(
+                    description,
+                    device,
+                    cell,
+                    Outcome.SKIPPED,
+                    Optional.of(
+                        "the farm '"
+                            + description.farm()
+                            + "' has no delegate "
+                            + delegate
+                            + "; it has "
+                            + capabilities.delegates()),
+                    Optional.empty(),
+                    List.of()));
+          }
+        }
+      }
+    }
+    if (cells.isEmpty()) {
+      return;
+    }
+    Duration limit =
+        capabilities
+            .longestRun()
+            .filter(l -> l.compareTo(description.timeLimit()) < 0)
+            .orElse(description.timeLimit());
+    FarmRequest request =
+        new FarmRequest(
+            requestKey,
+            device,
+            cells,
+            workload,
+            description.sessions(),
+            description.interleaved(),
+            limit);
+    String subject = cells.size() + " cells on " + device;
+    events.tell(new RunEvent.Started(Stage.DEVICE_RUN, subject));
+    var start = client.clock().instant();
+    FarmRunner.Ending ending;
+    try {
+      ending =
+          new FarmRunner(
+                  farm, directory, events, client.clock(), client.sleeper(), cancellation)
+              .run(
+                  checkpoint + "-" + RunDirectory.safe(device.id()),
+                  request,
+                  description.attempts());
+    } catch (RunCancelledException e) {
+      throw e;
+    } catch (JetFireException e) {
+      String reason = String.valueOf(e.getMessage());
+      events.tell(new RunEvent.Failed(Stage.DEVICE_RUN, subject, reason));
+      for (Cell cell : cells) {
+        onResult.accept(
+            result(
+                description,
+                device,
+                cell,
+                Outcome.INCONCLUSIVE,
+                Optional.of(reason),
+                Optional.empty(),
+                List.of()));
+      }
+      return;
+    }
+    List<DeviceRunResult> results = results(description, device, cells, ending);
+    results.forEach(onResult);
+    long passed = results.stream().filter(r -> r.outcome() == Outcome.PASSED).count();
+    events.tell(
+        new RunEvent.Finished(
+            Stage.DEVICE_RUN,
+            subject,
+            Duration.between(start, client.clock().instant()),
+            passed + " of " + cells.size() + " cells passed",
+            false));
+  }
+
+  // --- From logs to results
+
+  private List<DeviceRunResult> results(
+      DeviceRun description, Device device, List<Cell> cells, FarmRunner.Ending ending) {
+    Map<String, List<Metrics>> byCell = new LinkedHashMap<>();
+    Map<String, List<Path>> logsByCell = new LinkedHashMap<>();
+    List<String> problems = new ArrayList<>();
+    MetricsParser parser = MetricsParser.standard();
+    for (Path log : ending.logs()) {
+      ParsedLog parsed = parser.parse(log);
+      problems.addAll(parsed.problems());
+      for (Metrics metrics : parsed.runs()) {
+        String cell =
+            metrics
+                .identity()
+                .cell()
+                .orElse(cells.size() == 1 ? cells.get(0).id() : "unknown cell");
+        byCell.computeIfAbsent(cell, c -> new ArrayList<>()).add(metrics);
+        List<Path> logs = logsByCell.computeIfAbsent(cell, c -> new ArrayList<>());
+        if (!logs.contains(log)) {
+          logs.add(log);
+        }
+      }
+    }
+    List<DeviceRunResult> results = new ArrayList<>();
+    for (Cell cell : cells) {
+      List<Metrics> sessions = byCell.getOrDefault(cell.id(), List.of());
+      List<Path> logs = logsByCell.getOrDefault(cell.id(), ending.logs());
+      results.add(cellResult(description, device, cell, ending, sessions, logs, problems));
+    }
+    return results;
+  }
+
+  private DeviceRunResult cellResult(
+      DeviceRun description,
+      Device device,
+      Cell cell,
+      FarmRunner.Ending ending,
+      List<Metrics> sessions,
+      List<Path> logs,
+      List<String> problems) {
+    Optional<Metrics> merged =
+        sessions.isEmpty() ? Optional.empty() : Optional.of(Statistics.standard().combine(sessions));
+    Optional<String> failure =
+        sessions.stream()
+            .flatMap(m -> m.failure().stream())
+            .map(f -> f.cause() + ": " + f.message())
+            .findFirst();
+    boolean complete =
+        sessions.stream().filter(m -> m.ending() == Metrics.Ending.COMPLETE).count()
+            >= description.sessions();
+    Outcome outcome;
+    Optional<String> reason = Optional.empty();
+    if (failure.isPresent()) {
+      outcome = Outcome.FAILED;
+      reason = failure;
+    } else if (complete) {
+      outcome = Outcome.PASSED;
+    } else {
+      outcome =
+          switch (ending.state()) {
+            case CANCELLED -> Outcome.CANCELLED;
+            case TIMED_OUT -> Outcome.TIMED_OUT;
+            default -> Outcome.INCONCLUSIVE;
+          };
+      reason = Optional.of(incomplete(description, ending, sessions, problems));
+    }
+    return result(
+            description, device, cell, outcome, reason, merged, logs)
+        .farmRun(ending.farmRun());
+  }
+
+  private static String incomplete(
+      DeviceRun description,
+      FarmRunner.Ending ending,
+      List<Metrics> sessions,
+      List<String> problems) {
+    String detail = ending.detail().isEmpty() ? "" : " (" + ending.detail() + ")";
+    return switch (ending.state()) {
+      case CANCELLED -> "cancelled after " + sessions.size() + " sessions" + detail;
+      case TIMED_OUT -> "out of time after " + sessions.size() + " sessions" + detail;
+      case FARM_FAILED ->
+          "the farm failed in " + ending.attempts() + " attempts" + detail;
+      default ->
+          "the logs show "
+              + sessions.size()
+              + " of "
+              + description.sessions()
+              + " sessions"
+              + detail
+              + (problems.isEmpty() ? "" : ": " + String.join("; ", problems));
+    };
+  }
+
+  private DeviceRunResult result(
+      DeviceRun description,
+      Device device,
+      Cell cell,
+      Outcome outcome,
+      Optional<String> reason,
+      Optional<Metrics> metrics,
+      List<Path> logs) {
+    List<String> tiersOf =
+        tiers.entrySet().stream()
+            .filter(t -> t.getValue().matches(device))
+            .map(Map.Entry::getKey)
+            .toList();
+    Optional<ValidityReport> validity = metrics.filter(m -> !m.samples(Phase.INFERENCE).isEmpty()).map(Statistics.standard()::validity);
+    return new DeviceRunResult(
+        cell.id(),
+        cell.variant(),
+        description.farm(),
+        device,
+        tiersOf,
+        cell.delegate(),
+        cell.threads(),
+        outcome,
+        reason,
+        metrics,
+        validity,
+        Optional.empty(),
+        logs);
+  }
+
+  /** The numbers of a cell by name, as they are recorded. */
+  static Map<String, Double> values(DeviceRunResult result) {
+    Map<String, Double> values = new LinkedHashMap<>();
+    result
+        .metrics()
+        .ifPresent(
+            m -> {
+              m.values()
+                  .forEach(
+                      (metric, v) ->
+                          values.put(name(metric.name()) + " (" + v.unit().symbol() + ")",
+                              v.value()));
+              m.latencies()
+                  .forEach(
+                      (phase, latency) -> {
+                        for (Map.Entry<Latency.Statistic, Measurement> s :
+                            latency.statistics().entrySet()) {
+                          String unit = s.getValue().unit().symbol();
+                          values.put(
+                              name(phase.name())
+                                  + " "
+                                  + name(s.getKey().name())
+                                  + (unit.isEmpty() ? "" : " (" + unit + ")"),
+                              s.getValue().value());
+                        }
+                      });
+              m.delegatedShare().ifPresent(s -> values.put("delegated share", s));
+            });
+    return values;
+  }
+
+  private static String name(String constant) {
+    return constant.toLowerCase(Locale.ROOT).replace('_', ' ');
+  }
+}

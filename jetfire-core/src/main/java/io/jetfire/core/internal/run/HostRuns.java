@@ -1,0 +1,137 @@
+package io.jetfire.core.internal.run;
+
+import io.jetfire.ConvertedModel;
+import io.jetfire.Converter;
+import io.jetfire.Delegate;
+import io.jetfire.Evaluation;
+import io.jetfire.EvaluationResult;
+import io.jetfire.Model;
+import io.jetfire.OutputDecoder;
+import io.jetfire.Preprocessing;
+import io.jetfire.StorageException;
+import io.jetfire.TrainedModel;
+import io.jetfire.Training;
+import io.jetfire.UnsupportedModelException;
+import io.jetfire.core.internal.evaluate.Evaluator;
+import io.jetfire.core.internal.provider.ProviderKind;
+import io.jetfire.core.internal.provider.Providers;
+import io.jetfire.spi.Cancellation;
+import io.jetfire.spi.ConverterBackend;
+import io.jetfire.spi.ModelRuntime;
+import io.jetfire.spi.TrainingBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.function.Consumer;
+
+/** Single steps on the host, for experiments and for callers who use one piece alone. */
+final class HostRuns {
+  private final Providers providers;
+  private final ExecutorService executor;
+
+  HostRuns(Providers providers, ExecutorService executor) {
+    this.providers = providers;
+    this.executor = executor;
+  }
+
+  TrainedModel train(
+      Training training,
+      Path folder,
+      Consumer<TrainedModel.Epoch> onEpoch,
+      Cancellation cancellation) {
+    TrainingBackend backend = providers.get(ProviderKind.TRAINING_BACKEND, training.backend());
+    return backend.train(new TrainingBackend.Request(training, folder, onEpoch, cancellation));
+  }
+
+  ConvertedModel convert(
+      Model source,
+      Converter converter,
+      Preprocessing preprocessing,
+      Path folder,
+      Cancellation cancellation) {
+    ConverterBackend backend =
+        providers.get(ProviderKind.CONVERTER_BACKEND, converter.backend());
+    if (!backend.accepts(source)) {
+      throw new UnsupportedModelException(
+          "The converter backend '"
+              + converter.backend()
+              + "' does not read "
+              + source
+              + "; add the artifact that imports this format, or convert the model to one that is"
+              + " read");
+    }
+    String name = converter.recipe().name();
+    Path target = folder.resolve(name + "." + backend.targetFormat());
+    ConverterBackend.Conversion conversion =
+        backend.convert(
+            new ConverterBackend.Request(
+                source,
+                converter.recipe(),
+                converter
+                    .calibration()
+                    .map(
+                        d ->
+                            new ConverterBackend.Calibration(
+                                d,
+                                converter.preprocessing().orElse(preprocessing),
+                                converter.calibrationSamples())),
+                converter.targetRuntime(),
+                converter.edgeLayout(),
+                target,
+                cancellation));
+    return new ConvertedModel(
+        name,
+        converter.recipe(),
+        conversion.model(),
+        source.sha256(),
+        conversion.notes(),
+        conversion.properties());
+  }
+
+  /** What to evaluate and what to do with the outputs. */
+  record EvaluationStep(
+      Model model,
+      Delegate delegate,
+      boolean trusted,
+      Preprocessing preprocessing,
+      OutputDecoder decoding,
+      Evaluation evaluation,
+      Optional<Path> writeReference,
+      Optional<Path> reference) {}
+
+  Optional<ModelRuntime> runtime(Model model) {
+    return providers.runtimeFor(model.format());
+  }
+
+  EvaluationResult evaluate(
+      ModelRuntime runtime, EvaluationStep step, Cancellation cancellation) {
+    ModelRuntime.Options options =
+        ModelRuntime.Options.defaults()
+            .delegate(step.delegate())
+            .isolation(
+                step.trusted()
+                    ? ModelRuntime.Isolation.IN_PROCESS
+                    : ModelRuntime.Isolation.WORKER);
+    int sessions = Math.max(1, Math.min(4, Runtime.getRuntime().availableProcessors()));
+    return new Evaluator(executor, sessions)
+        .evaluate(
+            new Evaluator.Subject(
+                step.model(), runtime, options, step.preprocessing(), step.decoding()),
+            step.evaluation(),
+            step.writeReference(),
+            step.reference(),
+            cancellation);
+  }
+
+  static Path folder(Path folder) {
+    try {
+      return Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new StorageException(
+          "The folder " + folder + " cannot be made (" + e + "); check its rights and free space",
+          e);
+    }
+  }
+}
