@@ -46,8 +46,8 @@ public record EvaluationResult(
   public static final String MACRO_RECALL = "macro recall";
 
   /**
-   * Signal to quantization noise ratio in dB against the source model's outputs: {@code 10 log10(sum
-   * ref^2 / sum (ref - out)^2)} over all outputs of all samples.
+   * Signal to quantization noise ratio in dB against the source model's outputs: {@code 10
+   * log10(sum ref^2 / sum (ref - out)^2)} over all outputs of all samples.
    */
   public static final String OUTPUT_SQNR = "output SQNR (dB)";
 

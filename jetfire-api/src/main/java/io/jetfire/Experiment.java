@@ -372,7 +372,11 @@ public final class Experiment implements Description {
                 t ->
                     problems.check(
                         tiers.containsKey(t),
-                        "the gate " + g + " speaks of the tier '" + t + "', but there are "
+                        "the gate "
+                            + g
+                            + " speaks of the tier '"
+                            + t
+                            + "', but there are "
                             + tiers.keySet()));
       }
       problems.raise();

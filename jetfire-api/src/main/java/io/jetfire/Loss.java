@@ -106,8 +106,7 @@ public sealed interface Loss {
    * @param matchThreshold the least intersection over union of a matched anchor
    * @param negativesPerPositive how many background anchors count per matched one
    */
-  record Ssd(SsdAnchors anchors, double matchThreshold, int negativesPerPositive)
-      implements Loss {
+  record Ssd(SsdAnchors anchors, double matchThreshold, int negativesPerPositive) implements Loss {
     @Override
     public double of(List<Tensor> outputs, Sample sample) {
       return Losses.ssd(this, outputs, sample);

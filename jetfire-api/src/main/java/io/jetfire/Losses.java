@@ -38,19 +38,22 @@ final class Losses {
     int negatives = 0;
     for (int a = 0; a < n; a++) {
       if (match[a] < 0) {
-        background[negatives++] =
-            softmaxCrossEntropy(logits, a * classes, (a + 1) * classes, 0);
+        background[negatives++] = softmaxCrossEntropy(logits, a * classes, (a + 1) * classes, 0);
         continue;
       }
       LabeledBox box = truth.boxes().get(match[a]);
       if (box.label() + 1 >= classes) {
         throw new DataException(
-            "Sample " + sample.id() + " has label " + box.label() + ", but the model has only "
-                + (classes - 1) + " classes");
+            "Sample "
+                + sample.id()
+                + " has label "
+                + box.label()
+                + ", but the model has only "
+                + (classes - 1)
+                + " classes");
       }
       positives++;
-      classLoss +=
-          softmaxCrossEntropy(logits, a * classes, (a + 1) * classes, box.label() + 1);
+      classLoss += softmaxCrossEntropy(logits, a * classes, (a + 1) * classes, box.label() + 1);
       float[] code = anchors.encode(a, box.box());
       for (int k = 0; k < 4; k++) {
         double d = Math.abs(codes[a * 4 + k] - code[k]);

@@ -238,8 +238,7 @@ public final class Report {
         gates.stream().anyMatch(g -> g.verdict() == GateResult.Verdict.UNDECIDED)
             || deviceRuns.stream()
                 .anyMatch(
-                    r ->
-                        r.outcome() == Outcome.INCONCLUSIVE || r.outcome() == Outcome.TIMED_OUT);
+                    r -> r.outcome() == Outcome.INCONCLUSIVE || r.outcome() == Outcome.TIMED_OUT);
     return open ? 15 : 0;
   }
 

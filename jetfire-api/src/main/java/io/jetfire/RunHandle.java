@@ -18,8 +18,8 @@ public interface RunHandle {
   RunState state();
 
   /**
-   * Asks the run to stop. What is finished is kept and reported; runs on device farms are
-   * cancelled there.
+   * Asks the run to stop. What is finished is kept and reported; runs on device farms are cancelled
+   * there.
    */
   void cancel();
 

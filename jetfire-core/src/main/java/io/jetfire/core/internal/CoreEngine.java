@@ -36,8 +36,7 @@ public final class CoreEngine implements Engine {
   }
 
   @Override
-  public <T extends Description> T fromJson(
-      Class<T> type, String json, References references) {
+  public <T extends Description> T fromJson(Class<T> type, String json, References references) {
     return DescriptionJson.read(type, json, references);
   }
 

@@ -29,7 +29,9 @@ final class ClassificationMetrics implements EvaluationMetrics {
     }
     if (!(prediction instanceof Prediction.Scores scores)) {
       throw new DataException(
-          "Classification wants scores, but the decoder gave " + prediction + "; decode with"
+          "Classification wants scores, but the decoder gave "
+              + prediction
+              + "; decode with"
               + " OutputDecoder.softmax() or scores()");
     }
     int n = labels.size();

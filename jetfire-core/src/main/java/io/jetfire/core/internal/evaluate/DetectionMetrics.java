@@ -49,8 +49,7 @@ final class DetectionMetrics implements EvaluationMetrics {
       }
       Integer[] order = new Integer[size];
       Arrays.setAll(order, i -> i);
-      Arrays.sort(
-          order, (a, b) -> Float.compare(Math.abs(signed[b]), Math.abs(signed[a])));
+      Arrays.sort(order, (a, b) -> Float.compare(Math.abs(signed[b]), Math.abs(signed[a])));
       double[] precision = new double[size];
       long rightSoFar = 0;
       for (int i = 0; i < size; i++) {
@@ -91,7 +90,9 @@ final class DetectionMetrics implements EvaluationMetrics {
     }
     if (!(prediction instanceof Prediction.Detections detections)) {
       throw new DataException(
-          "Detection wants detections, but the decoder gave " + prediction + "; decode with"
+          "Detection wants detections, but the decoder gave "
+              + prediction
+              + "; decode with"
               + " OutputDecoder.ssd(anchors)");
     }
     for (LabeledBox box : truth.boxes()) {

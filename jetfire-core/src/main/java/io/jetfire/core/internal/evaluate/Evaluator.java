@@ -70,8 +70,7 @@ public final class Evaluator {
       OutputDecoder decoding) {}
 
   /** What one sample gave. */
-  private record Answer(
-      Sample sample, Prediction prediction, double loss, List<Tensor> outputs) {}
+  private record Answer(Sample sample, Prediction prediction, double loss, List<Tensor> outputs) {}
 
   /**
    * Evaluates a model.
@@ -144,10 +143,7 @@ public final class Evaluator {
   }
 
   private List<Answer> answers(
-      List<Sample> batch,
-      List<ModelRuntime.Session> open,
-      Subject subject,
-      Optional<Loss> loss) {
+      List<Sample> batch, List<ModelRuntime.Session> open, Subject subject, Optional<Loss> loss) {
     List<Future<List<Answer>>> parts = new ArrayList<>();
     int size = (batch.size() + open.size() - 1) / open.size();
     for (int s = 0; s < open.size() && s * size < batch.size(); s++) {

@@ -70,7 +70,10 @@ final class ReferenceOutputs {
 
     private StorageException failure(IOException e) {
       return new StorageException(
-          "The outputs of the source model cannot be kept in " + file + " (" + e
+          "The outputs of the source model cannot be kept in "
+              + file
+              + " ("
+              + e
               + "); free space or choose another work directory",
           e);
     }

@@ -93,8 +93,7 @@ public final class DescriptionJson {
    * @param <T> what it describes
    * @return the description
    */
-  public static <T extends Description> T read(
-      Class<T> type, String json, References references) {
+  public static <T extends Description> T read(Class<T> type, String json, References references) {
     JsonFields fields = new JsonFields(Json.read(json), "the root");
     String expected =
         type == Experiment.class
@@ -382,7 +381,12 @@ public final class DescriptionJson {
       JsonNode wanted = f.node();
       if (!found.equals(wanted)) {
         missing.add(
-            "training '" + name + "' as it was: " + wanted + " (the references have " + found
+            "training '"
+                + name
+                + "' as it was: "
+                + wanted
+                + " (the references have "
+                + found
                 + ")");
         return null;
       }
@@ -433,8 +437,7 @@ public final class DescriptionJson {
           case "center-crop" ->
               steps.add(new Preprocessing.CenterCrop(f.integer("width"), f.integer("height")));
           case "color" ->
-              steps.add(
-                  new Preprocessing.Color(f.constant("to", Preprocessing.ColorOrder.class)));
+              steps.add(new Preprocessing.Color(f.constant("to", Preprocessing.ColorOrder.class)));
           case "normalize" ->
               steps.add(
                   new Preprocessing.Normalize(

@@ -92,8 +92,13 @@ final class JsonFields {
         return constant;
       }
     }
-    throw error("has '" + name + "': '" + value + "', which is not one of "
-        + List.of(type.getEnumConstants()));
+    throw error(
+        "has '"
+            + name
+            + "': '"
+            + value
+            + "', which is not one of "
+            + List.of(type.getEnumConstants()));
   }
 
   JsonFields object(String name) {

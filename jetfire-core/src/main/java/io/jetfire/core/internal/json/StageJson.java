@@ -84,8 +84,7 @@ public final class StageJson {
       epochs.add(
           new TrainedModel.Epoch(e.integer("number"), number(e, "loss"), doubles(e, "metrics")));
     }
-    return model(f.required("model"))
-        .map(m -> new TrainedModel(m, epochs, texts(f, "properties")));
+    return model(f.required("model")).map(m -> new TrainedModel(m, epochs, texts(f, "properties")));
   }
 
   /**

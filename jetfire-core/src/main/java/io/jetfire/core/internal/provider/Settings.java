@@ -42,7 +42,11 @@ public final class Settings {
       properties.load(in);
     } catch (IOException | IllegalArgumentException e) {
       throw new StorageException(
-          "The configuration file " + file + " cannot be read (" + e + "); it should be a"
+          "The configuration file "
+              + file
+              + " cannot be read ("
+              + e
+              + "); it should be a"
               + " properties file in UTF-8 with keys such as mlmd-sqlite.path",
           e);
     }

@@ -136,11 +136,7 @@ public final class Recorder {
    * @param converted what came out
    */
   public void converted(
-      String step,
-      Model source,
-      String sourceName,
-      Converter converter,
-      ConvertedModel converted) {
+      String step, Model source, String sourceName, Converter converter, ConvertedModel converted) {
     Execution.Builder execution =
         execution(CONVERSION, step, ExecutionState.COMPLETE)
             .property("backend", converter.backend())
@@ -185,11 +181,8 @@ public final class Recorder {
     Recording.Builder recording =
         Recording.of(execution.build()).input(model(model, result.variant()), "model");
     if (!values.isEmpty()) {
-      Artifact.Builder metrics =
-          metrics(step, "device run").property("variant", result.variant());
-      result
-          .validity()
-          .ifPresent(v -> metrics.customProperty("validity", v.validity().name()));
+      Artifact.Builder metrics = metrics(step, "device run").property("variant", result.variant());
+      result.validity().ifPresent(v -> metrics.customProperty("validity", v.validity().name()));
       values.forEach((k, v) -> finite(v, f -> metrics.customProperty(k, f)));
       if (!result.logs().isEmpty()) {
         metrics.uri(result.logs().get(0).toUri().toString());
@@ -207,8 +200,7 @@ public final class Recorder {
    * @param input what it worked on, if that exists
    * @param reason what happened
    */
-  public void failed(
-      String step, Stage stage, Optional<Artifact> input, String reason) {
+  public void failed(String step, Stage stage, Optional<Artifact> input, String reason) {
     String type =
         switch (stage) {
           case TRAIN -> TRAINING;
@@ -217,9 +209,7 @@ public final class Recorder {
         };
     Recording.Builder recording =
         Recording.of(
-            execution(type, step, ExecutionState.FAILED)
-                .customProperty("reason", reason)
-                .build());
+            execution(type, step, ExecutionState.FAILED).customProperty("reason", reason).build());
     input.ifPresent(a -> recording.input(a, "model"));
     record(recording);
   }
@@ -308,9 +298,7 @@ public final class Recorder {
       failure = Optional.empty();
     } catch (JetFireException e) {
       LOG.warn("{} steps of {} are not recorded yet: {}", pending.size(), run, e.getMessage());
-      failure =
-          Optional.of(
-              pending.size() + " steps could not be recorded: " + e.getMessage());
+      failure = Optional.of(pending.size() + " steps could not be recorded: " + e.getMessage());
     }
   }
 

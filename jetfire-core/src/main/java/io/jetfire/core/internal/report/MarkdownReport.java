@@ -122,12 +122,10 @@ public final class MarkdownReport {
     for (VariantResult v : report.variants()) {
       Optional<Model> model = v.converted().map(c -> c.model());
       if (v.evaluations().isEmpty() && (model.isPresent() || v.failure().isPresent())) {
-        variantRow(
-            table, v.variant(), model, Optional.empty(), metrics, v.failure().orElse(""));
+        variantRow(table, v.variant(), model, Optional.empty(), metrics, v.failure().orElse(""));
       }
       v.evaluations()
-          .forEach(
-              (d, e) -> variantRow(table, v.variant(), model, Optional.of(e), metrics, ""));
+          .forEach((d, e) -> variantRow(table, v.variant(), model, Optional.of(e), metrics, ""));
     }
     out.append(table);
     for (VariantResult v : report.variants()) {
@@ -157,8 +155,7 @@ public final class MarkdownReport {
         evaluation.map(EvaluationResult::executor).orElse(failure.isEmpty() ? ABSENT : "failed"));
     row.add(model.map(m -> Long.toString(m.sizeBytes())).orElse(ABSENT));
     for (String m : metrics) {
-      OptionalDouble value =
-          evaluation.map(e -> e.metric(m)).orElse(OptionalDouble.empty());
+      OptionalDouble value = evaluation.map(e -> e.metric(m)).orElse(OptionalDouble.empty());
       row.add(value.isPresent() ? number(m, value.getAsDouble()) : ABSENT);
     }
     table.row(row.toArray(String[]::new));
@@ -228,14 +225,19 @@ public final class MarkdownReport {
           .ifPresent(
               r ->
                   line(
-                      "\n**" + escape(c.cell()) + " on " + escape(c.device().name()) + " "
-                          + c.outcome().name().toLowerCase(Locale.ROOT) + ":** " + escape(r)));
+                      "\n**"
+                          + escape(c.cell())
+                          + " on "
+                          + escape(c.device().name())
+                          + " "
+                          + c.outcome().name().toLowerCase(Locale.ROOT)
+                          + ":** "
+                          + escape(r)));
     }
   }
 
   private static String runs(DeviceRunResult c) {
-    OptionalLong count =
-        c.metrics().map(m -> m.latency().count()).orElse(OptionalLong.empty());
+    OptionalLong count = c.metrics().map(m -> m.latency().count()).orElse(OptionalLong.empty());
     return count.isPresent() ? Long.toString(count.getAsLong()) : ABSENT;
   }
 
@@ -244,8 +246,7 @@ public final class MarkdownReport {
   }
 
   private static String share(DeviceRunResult c) {
-    OptionalDouble share =
-        c.metrics().map(m -> m.delegatedShare()).orElse(OptionalDouble.empty());
+    OptionalDouble share = c.metrics().map(m -> m.delegatedShare()).orElse(OptionalDouble.empty());
     return share.isPresent()
         ? String.format(Locale.ROOT, "%.0f %%", share.getAsDouble() * 100)
         : ABSENT;
@@ -286,9 +287,7 @@ public final class MarkdownReport {
   }
 
   private static String ratio(OptionalDouble value) {
-    return value.isPresent()
-        ? String.format(Locale.ROOT, "%.4f", value.getAsDouble())
-        : ABSENT;
+    return value.isPresent() ? String.format(Locale.ROOT, "%.4f", value.getAsDouble()) : ABSENT;
   }
 
   private void origin() {

@@ -30,7 +30,10 @@ public final class ReportFiles {
       replace(directory.resolve("report.md"), MarkdownReport.write(report));
     } catch (IOException e) {
       throw new StorageException(
-          "The report cannot be written to " + directory + " (" + e
+          "The report cannot be written to "
+              + directory
+              + " ("
+              + e
               + "); check its rights and free space",
           e);
     }

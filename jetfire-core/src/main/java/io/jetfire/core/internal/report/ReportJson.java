@@ -110,8 +110,7 @@ public final class ReportJson {
                     .put("level", i.level()));
     v.effectiveRuns().ifPresent(x -> o.put("effectiveRuns", x));
     v.coefficientOfVariation().ifPresent(x -> o.put("coefficientOfVariation", x));
-    v.medianAbsoluteDeviationMicros()
-        .ifPresent(x -> o.put("medianAbsoluteDeviationMicros", x));
+    v.medianAbsoluteDeviationMicros().ifPresent(x -> o.put("medianAbsoluteDeviationMicros", x));
     v.lastThirdRatio().ifPresent(x -> o.put("lastThirdRatio", x));
     v.driftPerRun().ifPresent(x -> o.put("driftPerRun", x));
     v.betweenSessionVariation().ifPresent(x -> o.put("betweenSessionVariation", x));
@@ -186,8 +185,7 @@ public final class ReportJson {
   private static String key(String constant) {
     StringBuilder s = new StringBuilder();
     for (String word : constant.toLowerCase(Locale.ROOT).split("_")) {
-      s.append(
-          s.length() == 0 ? word : Character.toUpperCase(word.charAt(0)) + word.substring(1));
+      s.append(s.length() == 0 ? word : Character.toUpperCase(word.charAt(0)) + word.substring(1));
     }
     return s.toString();
   }

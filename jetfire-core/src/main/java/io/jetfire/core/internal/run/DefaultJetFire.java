@@ -19,8 +19,8 @@ import io.jetfire.Plan;
 import io.jetfire.Preprocessing;
 import io.jetfire.ProviderInfo;
 import io.jetfire.Report;
-import io.jetfire.RunId;
 import io.jetfire.RunHandle;
+import io.jetfire.RunId;
 import io.jetfire.Sample;
 import io.jetfire.TrainedModel;
 import io.jetfire.Training;
@@ -78,8 +78,7 @@ public final class DefaultJetFire implements JetFire {
     providers =
         new Providers(
             settings.providers(),
-            new Settings(
-                settings.configuration(), settings.configurationFile(), System.getenv()),
+            new Settings(settings.configuration(), settings.configurationFile(), System.getenv()),
             workDirectory,
             cacheDirectory(),
             clock);
@@ -87,8 +86,7 @@ public final class DefaultJetFire implements JetFire {
     ExecutorService executor =
         settings.executor().orElseGet(() -> Executors.newCachedThreadPool(threads()));
     client =
-        new ClientContext(
-            providers, workDirectory, clock, sleeper, executor, settings.listeners());
+        new ClientContext(providers, workDirectory, clock, sleeper, executor, settings.listeners());
   }
 
   private static ThreadFactory threads() {
@@ -149,8 +147,7 @@ public final class DefaultJetFire implements JetFire {
       steps.add("convert to " + c.recipe().name());
       experiment
           .evaluation()
-          .ifPresent(
-              e -> steps.add("evaluate " + c.recipe().name() + " with " + e.delegates()));
+          .ifPresent(e -> steps.add("evaluate " + c.recipe().name() + " with " + e.delegates()));
     }
     return steps;
   }
@@ -224,8 +221,7 @@ public final class DefaultJetFire implements JetFire {
             ID_TIME.format(client.clock().instant())
                 + "-"
                 + String.format(Locale.ROOT, "%06x", random.nextInt(1 << 24)));
-    return start(
-        id, experiment, RunDirectory.create(workDirectory, id, experiment.toJson()));
+    return start(id, experiment, RunDirectory.create(workDirectory, id, experiment.toJson()));
   }
 
   @Override
@@ -258,8 +254,7 @@ public final class DefaultJetFire implements JetFire {
               try (directory) {
                 Events events = new Events(id, client.listeners());
                 report.complete(
-                    new ExperimentRun(
-                            client, id, experiment, directory, events, cancelled::get)
+                    new ExperimentRun(client, id, experiment, directory, events, cancelled::get)
                         .run());
               } catch (Throwable t) {
                 report.completeExceptionally(t);
@@ -275,7 +270,11 @@ public final class DefaultJetFire implements JetFire {
   @Override
   public TrainedModel train(Training training) {
     return host()
-        .train(training, HostRuns.folder(workDirectory.resolve("training")), e -> {}, Cancellation.NEVER);
+        .train(
+            training,
+            HostRuns.folder(workDirectory.resolve("training")),
+            e -> {},
+            Cancellation.NEVER);
   }
 
   @Override
@@ -304,8 +303,7 @@ public final class DefaultJetFire implements JetFire {
     for (Delegate delegate : evaluation.delegates()) {
       if (!runtime.delegates().contains(delegate)) {
         throw new ConfigurationException(
-            runtime.version() + " has no delegate " + delegate + "; it has "
-                + runtime.delegates());
+            runtime.version() + " has no delegate " + delegate + "; it has " + runtime.delegates());
       }
       results.put(
           delegate,
@@ -340,8 +338,7 @@ public final class DefaultJetFire implements JetFire {
         frames = samples.limit(deviceRun.frameCount()).toList();
       }
     }
-    try (RunDirectory directory =
-        RunDirectory.create(workDirectory, id, deviceRun.toJson())) {
+    try (RunDirectory directory = RunDirectory.create(workDirectory, id, deviceRun.toJson())) {
       new DeviceRuns(
               client, directory, new Events(id, client.listeners()), Cancellation.NEVER, Map.of())
           .run(

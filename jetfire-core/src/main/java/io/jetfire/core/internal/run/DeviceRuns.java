@@ -31,7 +31,6 @@ import io.jetfire.spi.DeviceFarm;
 import io.jetfire.spi.DeviceFarm.Capabilities;
 import io.jetfire.spi.DeviceFarm.Cell;
 import io.jetfire.spi.DeviceFarm.FarmRequest;
-import io.jetfire.spi.DeviceFarm.State;
 import io.jetfire.spi.DeviceFarm.Workload;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -206,8 +205,7 @@ final class DeviceRuns {
     }
   }
 
-  private static void checkCost(
-      DeviceFarm farm, DeviceRun description, List<Device> devices) {
+  private static void checkCost(DeviceFarm farm, DeviceRun description, List<Device> devices) {
     if (description.maxCost().isEmpty()) {
       return;
     }
@@ -326,8 +324,7 @@ final class DeviceRuns {
     FarmRunner.Ending ending;
     try {
       ending =
-          new FarmRunner(
-                  farm, directory, events, client.clock(), client.sleeper(), cancellation)
+          new FarmRunner(farm, directory, events, client.clock(), client.sleeper(), cancellation)
               .run(
                   checkpoint + "-" + RunDirectory.safe(device.id()),
                   request,
@@ -404,7 +401,9 @@ final class DeviceRuns {
       List<Path> logs,
       List<String> problems) {
     Optional<Metrics> merged =
-        sessions.isEmpty() ? Optional.empty() : Optional.of(Statistics.standard().combine(sessions));
+        sessions.isEmpty()
+            ? Optional.empty()
+            : Optional.of(Statistics.standard().combine(sessions));
     Optional<String> failure =
         sessions.stream()
             .flatMap(m -> m.failure().stream())
@@ -429,8 +428,7 @@ final class DeviceRuns {
           };
       reason = Optional.of(incomplete(description, ending, sessions, problems));
     }
-    return result(
-            description, device, cell, outcome, reason, merged, logs)
+    return result(description, device, cell, outcome, reason, merged, logs)
         .farmRun(ending.farmRun());
   }
 
@@ -443,8 +441,7 @@ final class DeviceRuns {
     return switch (ending.state()) {
       case CANCELLED -> "cancelled after " + sessions.size() + " sessions" + detail;
       case TIMED_OUT -> "out of time after " + sessions.size() + " sessions" + detail;
-      case FARM_FAILED ->
-          "the farm failed in " + ending.attempts() + " attempts" + detail;
+      case FARM_FAILED -> "the farm failed in " + ending.attempts() + " attempts" + detail;
       default ->
           "the logs show "
               + sessions.size()
@@ -469,7 +466,10 @@ final class DeviceRuns {
             .filter(t -> t.getValue().matches(device))
             .map(Map.Entry::getKey)
             .toList();
-    Optional<ValidityReport> validity = metrics.filter(m -> !m.samples(Phase.INFERENCE).isEmpty()).map(Statistics.standard()::validity);
+    Optional<ValidityReport> validity =
+        metrics
+            .filter(m -> !m.samples(Phase.INFERENCE).isEmpty())
+            .map(Statistics.standard()::validity);
     return new DeviceRunResult(
         cell.id(),
         cell.variant(),
@@ -496,8 +496,8 @@ final class DeviceRuns {
               m.values()
                   .forEach(
                       (metric, v) ->
-                          values.put(name(metric.name()) + " (" + v.unit().symbol() + ")",
-                              v.value()));
+                          values.put(
+                              name(metric.name()) + " (" + v.unit().symbol() + ")", v.value()));
               m.latencies()
                   .forEach(
                       (phase, latency) -> {

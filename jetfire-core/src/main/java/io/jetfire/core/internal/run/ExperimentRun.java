@@ -254,8 +254,7 @@ final class ExperimentRun {
                 StageJson::converted,
                 c -> c.model().toString());
         recorder.converted(key, model, sourceName(), converter, converted);
-        variants.add(
-            new VariantResult(name, Optional.of(converted), Optional.empty(), Map.of()));
+        variants.add(new VariantResult(name, Optional.of(converted), Optional.empty(), Map.of()));
       } catch (RunCancelledException e) {
         throw e;
       } catch (JetFireException e) {
@@ -347,7 +346,10 @@ final class ExperimentRun {
     return primary.isEmpty()
         ? r.samples() + " samples"
         : String.format(
-            Locale.ROOT, "%s %.4f on %d samples", r.primaryMetric(), primary.getAsDouble(),
+            Locale.ROOT,
+            "%s %.4f on %d samples",
+            r.primaryMetric(),
+            primary.getAsDouble(),
             r.samples());
   }
 
@@ -361,8 +363,7 @@ final class ExperimentRun {
     if (experiment.converters().isEmpty() && source != null) {
       models.put("model", source);
     }
-    DeviceRuns runs =
-        new DeviceRuns(client, directory, events, cancellation, experiment.tiers());
+    DeviceRuns runs = new DeviceRuns(client, directory, events, cancellation, experiment.tiers());
     for (int i = 0; i < experiment.deviceRuns().size(); i++) {
       runs.run(
           "farm-" + i,
@@ -454,8 +455,7 @@ final class ExperimentRun {
     Optional<T> earlier = directory.checkpoint(key).flatMap(read);
     if (earlier.isPresent()) {
       events.tell(
-          new RunEvent.Finished(
-              stage, subject, Duration.ZERO, detail.apply(earlier.get()), true));
+          new RunEvent.Finished(stage, subject, Duration.ZERO, detail.apply(earlier.get()), true));
       return earlier.get();
     }
     events.tell(new RunEvent.Started(stage, subject));

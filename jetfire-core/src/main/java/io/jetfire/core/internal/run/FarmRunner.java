@@ -309,7 +309,8 @@ final class FarmRunner {
         throw e;
       } catch (RuntimeException e) {
         throw new ConfigurationException(
-            "The adapter of this farm failed in a way that it should not (" + e
+            "The adapter of this farm failed in a way that it should not ("
+                + e
                 + "); report it to the adapter's authors",
             e);
       }

@@ -51,8 +51,7 @@ final class HostRuns {
       Preprocessing preprocessing,
       Path folder,
       Cancellation cancellation) {
-    ConverterBackend backend =
-        providers.get(ProviderKind.CONVERTER_BACKEND, converter.backend());
+    ConverterBackend backend = providers.get(ProviderKind.CONVERTER_BACKEND, converter.backend());
     if (!backend.accepts(source)) {
       throw new UnsupportedModelException(
           "The converter backend '"
@@ -105,15 +104,12 @@ final class HostRuns {
     return providers.runtimeFor(model.format());
   }
 
-  EvaluationResult evaluate(
-      ModelRuntime runtime, EvaluationStep step, Cancellation cancellation) {
+  EvaluationResult evaluate(ModelRuntime runtime, EvaluationStep step, Cancellation cancellation) {
     ModelRuntime.Options options =
         ModelRuntime.Options.defaults()
             .delegate(step.delegate())
             .isolation(
-                step.trusted()
-                    ? ModelRuntime.Isolation.IN_PROCESS
-                    : ModelRuntime.Isolation.WORKER);
+                step.trusted() ? ModelRuntime.Isolation.IN_PROCESS : ModelRuntime.Isolation.WORKER);
     int sessions = Math.max(1, Math.min(4, Runtime.getRuntime().availableProcessors()));
     return new Evaluator(executor, sessions)
         .evaluate(
