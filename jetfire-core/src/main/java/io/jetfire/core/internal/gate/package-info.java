@@ -1,0 +1,5 @@
+/** Judging gates. */
+@NullMarked
+package io.jetfire.core.internal.gate;
+
+import org.jspecify.annotations.NullMarked;
