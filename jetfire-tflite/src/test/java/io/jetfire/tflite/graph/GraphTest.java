@@ -1,0 +1,134 @@
+package io.jetfire.tflite.graph;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.jetfire.UnsupportedModelException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class GraphTest {
+  private final Graph graph = Graph.create();
+  private final Subgraph main = graph.addSubgraph("main");
+  private final Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(-1, 4));
+  private final Value w = main.addConstant("w", Shape.of(3, 4), new float[12]);
+  private final Value y = main.addValue("y", ElementType.FLOAT32, Shape.of(-1, 3));
+  private final Value z = main.addValue("z", ElementType.FLOAT32, Shape.of(-1, 3));
+  private final Op dense =
+      main.append(
+          Op.of(OpKind.FULLY_CONNECTED)
+              .set("fused_activation_function", Activation.RELU)
+              .inputs(x, w, null)
+              .outputs(y));
+  private final Op relu = main.append(Op.of(OpKind.RELU).inputs(y).outputs(z));
+
+  {
+    main.outputs(z);
+    graph.addSignature("serve", main, Map.of("in", x), Map.of("out", z));
+  }
+
+  @Test
+  void producersAndConsumersFollowEdits() {
+    assertThat(y.producer()).contains(dense);
+    assertThat(y.consumers()).containsExactly(relu);
+    Op add = Op.of(OpKind.ADD).inputs(y, y);
+    main.replace(relu, add);
+    assertThat(z.producer()).contains(add);
+    assertThat(y.useCount()).isEqualTo(2);
+    assertThat(y.consumers()).containsExactly(add);
+    add.input(1, x);
+    assertThat(y.useCount()).isOne();
+    assertThat(x.consumers()).containsExactly(dense, add);
+    assertThatThrownBy(() -> main.append(Op.of(OpKind.NEG).inputs(x).outputs(z)))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("already produced");
+  }
+
+  @Test
+  void replacingAllUsesReachesOutputsAndSignatures() {
+    main.replaceAllUses(z, y);
+    assertThat(main.outputs()).containsExactly(y);
+    assertThat(graph.signature("serve").orElseThrow().outputs()).containsEntry("out", y);
+    assertThat(main.removeDead()).isOne();
+    assertThat(main.ops()).containsExactly(dense);
+    assertThat(main.values()).containsExactly(x, w, y);
+    graph.verify();
+  }
+
+  @Test
+  void sortRepairsOrderAndFindsCycles() {
+    Value a = main.addValue("a", ElementType.FLOAT32, Shape.of(-1, 4));
+    main.append(Op.of(OpKind.NEG).inputs(x).outputs(a));
+    dense.input(0, a);
+    assertThatThrownBy(graph::verify)
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("produced only later");
+    main.sort();
+    graph.verify();
+    assertThat(main.ops().get(0).kind()).isEqualTo(OpKind.NEG);
+    main.ops().get(0).input(0, z);
+    assertThatThrownBy(main::sort).hasMessageContaining("cycle");
+  }
+
+  @Test
+  void copyIsIndependentAndSharesData() {
+    Graph copy = graph.copy().verify();
+    copy.main().ops().get(0).set("keep_num_dims", true);
+    assertThat(dense.flag("keep_num_dims")).isFalse();
+    assertThat(copy.main().value("w").orElseThrow().data().orElseThrow())
+        .isSameAs(w.data().orElseThrow());
+    assertThat(copy.signatures().get(0).inputs().get("in")).isSameAs(copy.main().inputs().get(0));
+    assertThat(copy.main().ops().get(0).optionalInput(2)).isEmpty();
+  }
+
+  @Test
+  void attributesAreCheckedAndHaveDefaults() {
+    Op conv = Op.of(OpKind.CONV_2D);
+    assertThat(conv.integer("dilation_w_factor")).isOne();
+    assertThat(conv.padding()).isEqualTo(Padding.SAME);
+    assertThatThrownBy(() -> conv.set("stride", 2)).hasMessageContaining("stride_w");
+    assertThatThrownBy(() -> conv.set("stride_w", 2.0)).hasMessageContaining("takes INT");
+    assertThat(Op.of(OpKind.SOFTMAX).set("beta", 1).real("beta")).isEqualTo(1f);
+    assertThat(OptionsTable.of(1, 126).orElseThrow().name()).isEqualTo("RightShiftOptions");
+    assertThat(OptionsTable.of(2, 21).orElseThrow().name()).isEqualTo("StableHLOCompositeOptions");
+    assertThat(OptionsTable.of(1, 111).orElseThrow().name()).isEqualTo("VarHandleOptions");
+    for (OpKind kind : OpKind.values()) {
+      assertThat(OpKind.of(kind.code())).contains(kind);
+      kind.options().ifPresent(t -> assertThat(OptionsTable.of(t.union(), t.tag())).contains(t));
+    }
+    assertThat(OpKind.values()).hasSize(209);
+  }
+
+  @Test
+  void readsPackedAndScaledConstants() {
+    Value q =
+        main.addConstant(
+            "q",
+            ElementType.INT4,
+            Shape.of(5),
+            Weights.packed(new byte[] {-8, 7, 0, -1, 3}, ElementType.INT4));
+    assertThat(q.ints()).containsExactly(-8, 7, 0, -1, 3);
+    q.quantization(Quantization.perTensor(0.5f, 1));
+    assertThat(q.dequantized()).containsExactly(-4.5f, 3f, -0.5f, -1f, 1f);
+    Value c =
+        main.addConstant("c", ElementType.INT8, Shape.of(2, 2), Weights.of(new byte[] {1, 2, 3, 4}))
+            .quantization(Quantization.symmetricPerChannel(new float[] {1f, 10f}, 0));
+    assertThat(c.dequantized()).containsExactly(1f, 2f, 30f, 40f);
+    Value two =
+        main.addConstant(
+            "two", ElementType.INT2, Shape.of(4), Weights.of(new byte[] {(byte) 0b11_10_01_00}));
+    assertThat(two.longs()).containsExactly(0, 1, -2, -1);
+    assertThat(main.addConstant("c", Shape.scalar(), 3f).name()).isEqualTo("c_1");
+  }
+
+  @Test
+  void weightsStayWhereTheyAre() {
+    ByteBuffer direct = ByteBuffer.allocateDirect(8);
+    Weights weights = Weights.of(direct);
+    assertThat(weights.bytes().isDirect()).isTrue();
+    assertThat(weights.bytes().isReadOnly()).isTrue();
+    assertThat(List.of(weights.byteSize())).containsExactly(8L);
+  }
+}
