@@ -35,6 +35,14 @@ final class ProtoReader {
     return (int) field;
   }
 
+  boolean isVarint() {
+    return wireType == 0;
+  }
+
+  boolean isLengthDelimited() {
+    return wireType == 2;
+  }
+
   long varint() {
     expect(0);
     return raw();

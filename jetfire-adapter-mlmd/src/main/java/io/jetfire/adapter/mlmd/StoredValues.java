@@ -101,7 +101,7 @@ final class StoredValues {
     };
   }
 
-  private static Value text(String string) {
+  static Value text(String string) {
     if (string.equals(NULL_MARK)) {
       throw new IllegalArgumentException("string_value holds " + NULL_MARK);
     }
@@ -112,7 +112,7 @@ final class StoredValues {
     return Value.struct(fields(new ProtoReader(bytes), 0));
   }
 
-  private static Value any(String base64) {
+  static Value any(String base64) {
     ProtoReader in = new ProtoReader(Base64.getDecoder().decode(base64));
     String typeUrl = "";
     byte[] message = {};
