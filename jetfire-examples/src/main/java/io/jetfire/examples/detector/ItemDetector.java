@@ -18,8 +18,8 @@ import io.jetfire.SsdAnchors;
 import java.util.List;
 
 /**
- * A small single-shot detector for images of 96 by 96: five convolutions, boxes from two feature
- * maps (12 by 12 and 6 by 6); about 180,000 parameters.
+ * A small single-shot detector for images of 96 by 96: six convolutions, boxes from two feature
+ * maps (12 by 12 and 6 by 6); about 175,000 parameters.
  *
  * <p>Gives class logits [batch, anchors, classes + 1], background first, and box codes [batch,
  * anchors, 4].
@@ -49,9 +49,9 @@ public final class ItemDetector extends AbstractBlock {
         addChildBlock(
             "early",
             new SequentialBlock()
-                .addAll(convolution(16, 2), convolution(32, 2), convolution(48, 1))
+                .addAll(convolution(16, 2), convolution(24, 2), convolution(32, 1))
                 .addAll(convolution(64, 2), convolution(64, 1)));
-    late = addChildBlock("late", new SequentialBlock().addAll(convolution(96, 2)));
+    late = addChildBlock("late", new SequentialBlock().addAll(convolution(128, 2)));
     earlyLogits = addChildBlock("early-logits", head(classes + 1));
     earlyCodes = addChildBlock("early-codes", head(4));
     lateLogits = addChildBlock("late-logits", head(classes + 1));
@@ -65,8 +65,8 @@ public final class ItemDetector extends AbstractBlock {
    */
   public static SsdAnchors anchors() {
     return SsdAnchors.builder()
-        .level(12, 12, List.of(0.2, 0.3), List.of(1.0))
-        .level(6, 6, List.of(0.38, 0.5), List.of(1.0))
+        .level(12, 12, List.of(0.28), List.of(1.0, 0.5))
+        .level(6, 6, List.of(0.42), List.of(1.0, 0.5))
         .build();
   }
 
@@ -122,8 +122,7 @@ public final class ItemDetector extends AbstractBlock {
   }
 
   @Override
-  protected void initializeChildBlocks(
-      NDManager manager, DataType type, Shape... inputs) {
+  protected void initializeChildBlocks(NDManager manager, DataType type, Shape... inputs) {
     early.initialize(manager, type, inputs);
     Shape[] first = early.getOutputShapes(inputs);
     late.initialize(manager, type, first);

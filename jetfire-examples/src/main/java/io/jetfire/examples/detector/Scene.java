@@ -70,13 +70,13 @@ final class Scene {
     this.seed = seed;
     SplittableRandom random = new SplittableRandom(seed);
     background = background(random);
-    int count = random.nextInt(1, 5);
+    int count = random.nextInt(1, 4);
     for (int i = 0; i < count; i++) {
       items.add(
           new Moving(
               Item.values()[random.nextInt(Item.values().length)],
               Texture.random(random),
-              random.nextDouble(24, 58),
+              random.nextDouble(30, 60),
               random.nextDouble(SIZE),
               random.nextDouble(SIZE),
               random.nextDouble(-5, 5),
@@ -95,7 +95,7 @@ final class Scene {
         new GradientPaint(
             (float) random.nextDouble(SIZE), 0, from, (float) random.nextDouble(SIZE), SIZE, to));
     g.fillRect(0, 0, SIZE, SIZE);
-    int clutter = random.nextInt(4, 14);
+    int clutter = random.nextInt(3, 9);
     for (int i = 0; i < clutter; i++) {
       g.setColor(color(random));
       double x = random.nextDouble(SIZE);
@@ -127,7 +127,7 @@ final class Scene {
   private static Color color(SplittableRandom random) {
     return Color.getHSBColor(
         (float) random.nextDouble(),
-        (float) random.nextDouble(0.05, 0.5),
+        (float) random.nextDouble(0.05, 0.35),
         (float) random.nextDouble(0.25, 0.9));
   }
 

@@ -25,9 +25,7 @@ record Texture(Color base, Color mark, int pattern, double pitch) {
     Color base = Color.getHSBColor(hue, saturation, brightness);
     Color mark =
         Color.getHSBColor(
-            (float) (hue + random.nextDouble(0.2, 0.8)),
-            saturation,
-            brightness > 0.6f ? brightness - 0.35f : brightness + 0.35f);
+            hue, saturation, brightness > 0.65f ? brightness - 0.2f : brightness + 0.2f);
     return new Texture(base, mark, random.nextInt(4), random.nextDouble(0.25, 0.5));
   }
 
