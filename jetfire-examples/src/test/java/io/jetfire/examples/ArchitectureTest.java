@@ -8,18 +8,18 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.tngtech.archunit.core.importer.Location;
-import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
-import com.tngtech.archunit.core.domain.JavaCall;
-import com.tngtech.archunit.core.domain.properties.HasName;
 import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.domain.properties.HasName;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.core.importer.Location;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
 import io.jetfire.JetFireException;
 import java.util.Locale;
 import java.util.concurrent.ForkJoinPool;
@@ -114,10 +114,7 @@ class ArchitectureTest {
           .should()
           .callMethod(ForkJoinPool.class, "commonPool")
           .orShould()
-          .callMethodWhere(
-              JavaCall.Predicates.target(
-                  HasName.Predicates.name(
-                      "parallelStream")));
+          .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("parallelStream")));
 
   @ArchTest
   static final ArchRule noDefaultLocale =
