@@ -39,7 +39,7 @@ public final class TfliteRuntime implements ModelRuntime {
   }
 
   @Override
-  public Session open(Model model, Options options) {
+  public TfliteSession open(Model model, Options options) {
     if (!formats().contains(model.format())) {
       throw new ConfigurationException(
           "The runtime 'tflite' executes .tflite files, but "
@@ -55,9 +55,10 @@ public final class TfliteRuntime implements ModelRuntime {
               + model
               + " with Isolation.IN_PROCESS if you trust the file.");
     }
+    long before = ProcessMemory.of(ProcessHandle.current().pid()).residentBytes();
     EngineSession session = models.open(model, settings);
     try {
-      return new TfliteSession(model, options, session);
+      return new TfliteSession(model, options, session, before);
     } catch (RuntimeException | Error e) {
       session.close();
       throw e;

@@ -23,7 +23,7 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /** A session of the SPI over an interpreter in this process or in a worker. */
-final class TfliteSession implements ModelRuntime.Session {
+public final class TfliteSession implements ModelRuntime.Session {
   private final String name;
   private final ModelRuntime.Options options;
   private final EngineSession engine;
@@ -38,8 +38,11 @@ final class TfliteSession implements ModelRuntime.Session {
 
   private final int nodes;
   private final boolean profiling;
+  private final long startResidentBytes;
 
-  TfliteSession(Model model, ModelRuntime.Options options, EngineSession engine) {
+  TfliteSession(
+      Model model, ModelRuntime.Options options, EngineSession engine, long startResidentBytes) {
+    this.startResidentBytes = startResidentBytes;
     this.name = String.valueOf(model.path().getFileName());
     this.options = options;
     this.engine = engine;
@@ -170,6 +173,24 @@ final class TfliteSession implements ModelRuntime.Session {
   public void invoke() {
     engine.invoke();
   }
+
+  /** Executes the model once and returns the nanoseconds spent in the interpreter alone. */
+  public long invokeNanos() {
+    return engine.invoke();
+  }
+
+  /** The memory of the process that executes the model. */
+  public ProcessMemory memory() {
+    return ProcessMemory.of(ProcessHandle.current().pid());
+  }
+
+  /** What that process had resident before it saw the model; -1 if that is not known. */
+  public long startResidentBytes() {
+    return startResidentBytes;
+  }
+
+  /** Ends a run that another thread is in, as soon as that can be done. */
+  public void abort() {}
 
   @Override
   public Tensor output(int index) {
