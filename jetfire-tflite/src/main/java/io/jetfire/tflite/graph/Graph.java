@@ -23,6 +23,7 @@ public final class Graph {
   private final List<Weights> legacyMetadata = new ArrayList<>();
   private @Nullable Weights appendedFiles;
   private final List<String> losses = new ArrayList<>();
+  private List<String> tolerated = List.of();
 
   private Graph() {}
 
@@ -183,22 +184,50 @@ public final class Graph {
   }
 
   /**
+   * Lists what breaks the rules that every graph must keep.
+   *
+   * @return the problems of all subgraphs, empty if there are none
+   */
+  public List<String> problems() {
+    List<String> problems = new ArrayList<>();
+    for (Subgraph s : subgraphs) {
+      String prefix = "subgraph " + s.index() + " (" + s.name() + "): ";
+      s.problems().forEach(p -> problems.add(prefix + p));
+    }
+    return problems;
+  }
+
+  /**
    * Checks the rules that every graph must keep.
    *
    * @return this graph
    * @throws UnsupportedModelException listing all problems, if there are any
    */
   public Graph verify() {
-    List<String> problems = new ArrayList<>();
-    for (Subgraph s : subgraphs) {
-      s.problems()
-          .forEach(p -> problems.add("subgraph " + s.index() + " (" + s.name() + "): " + p));
-    }
+    List<String> problems = problems();
     if (!problems.isEmpty()) {
       throw new UnsupportedModelException(
           "the graph has " + problems.size() + " problem(s):\n  " + String.join("\n  ", problems));
     }
     return this;
+  }
+
+  /**
+   * Returns the problems that the file already had, which the writer therefore lets pass.
+   *
+   * @return usually empty
+   */
+  public List<String> tolerated() {
+    return tolerated;
+  }
+
+  /**
+   * Sets the problems that the writer is to let pass.
+   *
+   * @param problems out of {@link #problems()}, copied
+   */
+  public void tolerate(List<String> problems) {
+    tolerated = List.copyOf(problems);
   }
 
   /**
@@ -213,6 +242,7 @@ public final class Graph {
     copy.legacyMetadata.addAll(legacyMetadata);
     copy.appendedFiles = appendedFiles;
     copy.losses.addAll(losses);
+    copy.tolerated = tolerated;
     Map<Value, Value> map = new IdentityHashMap<>();
     for (Subgraph s : subgraphs) {
       copySubgraph(s, copy.addSubgraph(s.name()), map);

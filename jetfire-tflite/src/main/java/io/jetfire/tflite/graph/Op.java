@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * keeps {@link Value#producer()} and {@link Value#consumers()} right. Compared by identity.
  */
 public final class Op {
+  private static final int MOST_NAMES = 12;
+
   private final OpKind kind;
   private final String customName;
   private @Nullable OptionsTable options;
@@ -612,6 +614,10 @@ public final class Op {
   private static String names(List<? extends @Nullable Value> values) {
     List<String> names = new ArrayList<>();
     for (Value v : values) {
+      if (names.size() == MOST_NAMES) {
+        names.add("... " + (values.size() - MOST_NAMES) + " more");
+        break;
+      }
       names.add(v == null ? "-" : v.name());
     }
     return String.join(", ", names);

@@ -526,16 +526,19 @@ public final class Subgraph {
    * Lists what breaks the rules of a subgraph: operators out of order, tensors that are used but
    * never made, tensors of other subgraphs.
    *
-   * @return the problems, empty if there are none
+   * @return the problems, the first hundred if there are more; empty if there are none
    */
   public List<String> problems() {
-    List<String> problems = new ArrayList<>();
+    Problems problems = new Problems();
     Set<Value> own = Collections.newSetFromMap(new IdentityHashMap<>());
     own.addAll(values);
+    Set<Value> inputSet = Collections.newSetFromMap(new IdentityHashMap<>());
+    inputSet.addAll(inputs);
     Set<Value> made = Collections.newSetFromMap(new IdentityHashMap<>());
     made.addAll(inputs);
     for (Value v : values) {
-      if (v.producer == null && (v.data().isPresent() || v.isVariable())) {
+      boolean empty = v.shape().isStatic() && Arrays.stream(v.shape().dims()).anyMatch(d -> d == 0);
+      if (v.producer == null && (v.data().isPresent() || v.isVariable() || empty)) {
         made.add(v);
       }
     }
@@ -556,7 +559,7 @@ public final class Subgraph {
       for (Value v : op.outputs()) {
         if (!own.contains(v)) {
           problems.add(op + " makes " + v.name() + ", which is not a tensor of the subgraph");
-        } else if (inputs.contains(v) || v.isConstant()) {
+        } else if (inputSet.contains(v) || v.isConstant()) {
           problems.add(op + " writes to " + v.name() + ", which is an input or a constant");
         }
         made.add(v);
@@ -567,7 +570,7 @@ public final class Subgraph {
         problems.add("output " + v.name() + " of the subgraph is never produced");
       }
     }
-    return problems;
+    return problems.list;
   }
 
   @Override
@@ -652,6 +655,18 @@ public final class Subgraph {
       throw new IllegalArgumentException("the operator " + op + " is not in subgraph " + name);
     }
     return index;
+  }
+
+  // A broken file can have millions of problems; the first hundred will do.
+  private static final class Problems {
+    private static final int MOST = 100;
+    private final List<String> list = new ArrayList<>();
+
+    void add(String problem) {
+      if (list.size() < MOST) {
+        list.add(problem);
+      }
+    }
   }
 
   private static int rankOf(Map<Op, Integer> rank, Op op) {
