@@ -1,0 +1,113 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.Delegate;
+import io.jetfire.Model;
+import io.jetfire.StorageException;
+import io.jetfire.Tensor;
+import io.jetfire.TensorSpec;
+import io.jetfire.spi.Cancellation;
+import io.jetfire.spi.ModelRuntime;
+import io.jetfire.tflite.format.TargetRuntime;
+import io.jetfire.tflite.format.TfliteWriter;
+import io.jetfire.tflite.format.WriteOptions;
+import io.jetfire.tflite.graph.Graph;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Executes graphs on the host's runtime. */
+final class GraphRunner {
+  /** Files that only this host executes: whatever its runtime knows may be used. */
+  private static final WriteOptions OPTIONS =
+      WriteOptions.builder().target(TargetRuntime.of("2.21.0")).allowLosses(true).build();
+
+  private final ModelRuntime runtime;
+  private final Path folder;
+  private final Cancellation cancellation;
+  private final Delegate delegate;
+
+  GraphRunner(ModelRuntime runtime, Path folder, Cancellation cancellation, Delegate delegate) {
+    this.runtime = runtime;
+    this.folder = folder;
+    this.cancellation = cancellation;
+    this.delegate = delegate;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  Cancellation cancellation() {
+    return cancellation;
+  }
+
+  /** Makes a graph ready; the caller closes it. */
+  Running open(Graph graph) {
+    cancellation.check();
+    Path file;
+    try {
+      file = Files.createTempFile(folder, "graph", ".tflite");
+    } catch (IOException e) {
+      throw new StorageException(
+          "No file can be made in " + folder + " (" + e + "); name another work directory", e);
+    }
+    try {
+      TfliteWriter.write(graph, file, OPTIONS);
+      // The file is JetFire's own work, so it is executed in this process: a worker would spend
+      // most of its time on copying activations.
+      ModelRuntime.Options options =
+          ModelRuntime.Options.defaults()
+              .delegate(delegate)
+              .isolation(ModelRuntime.Isolation.IN_PROCESS);
+      return new Running(runtime.open(Model.of(file, "tflite"), options), file, cancellation);
+    } catch (RuntimeException | Error e) {
+      delete(file);
+      throw e;
+    }
+  }
+
+  private static void delete(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new StorageException("The temporary file " + file + " cannot be removed: " + e, e);
+    }
+  }
+
+  /** A graph that is ready to be executed. */
+  static final class Running implements AutoCloseable {
+    private final ModelRuntime.Session session;
+    private final Path file;
+    private final Cancellation cancellation;
+
+    private Running(ModelRuntime.Session session, Path file, Cancellation cancellation) {
+      this.session = session;
+      this.file = file;
+      this.cancellation = cancellation;
+    }
+
+    List<TensorSpec> inputs() {
+      return session.inputs();
+    }
+
+    /** Executes the graph; what comes out is read with {@link #output}. */
+    void run(List<Tensor> inputs) {
+      cancellation.check();
+      for (int i = 0; i < inputs.size(); i++) {
+        session.input(i, inputs.get(i));
+      }
+      session.invoke();
+    }
+
+    Tensor output(int index) {
+      return session.output(index);
+    }
+
+    @Override
+    public void close() {
+      session.close();
+      delete(file);
+    }
+  }
+}

@@ -1,0 +1,252 @@
+package io.jetfire.tflite.quantize;
+
+import java.util.Arrays;
+
+/**
+ * First and second moments of what a layer is fed with, collected row by row.
+ *
+ * <p>A row is what one output position sees: for a convolution the window as {@code
+ * [tap][channel]}, for a fully connected layer its input vector. Two networks are watched at the
+ * same positions: the one under quantization ("seen") and the float one ("meant"). Memory depends
+ * on the layer alone, not on how many rows are added.
+ */
+abstract class LayerStatistics {
+  final int groups;
+  final int inputs;
+  private final double[] seenSum;
+  private final double[] meantSum;
+  private long rows;
+
+  /**
+   * The moments of one group of inputs.
+   *
+   * @param seen covariance of what the quantized network feeds, symmetric
+   * @param cross covariance of seen (rows) with meant (columns)
+   * @param seenMean means of what the quantized network feeds
+   * @param meantMean means of what the float network feeds
+   */
+  record Moments(double[][] seen, double[][] cross, double[] seenMean, double[] meantMean) {}
+
+  private LayerStatistics(int groups, int inputs) {
+    this.groups = groups;
+    this.inputs = inputs;
+    this.seenSum = new double[groups * inputs];
+    this.meantSum = new double[groups * inputs];
+  }
+
+  /**
+   * Starts statistics.
+   *
+   * @param taps how many positions a window has
+   * @param channels how many channels the input has
+   * @param groups 1 if every output sees all channels; the number of channels for a depthwise layer
+   */
+  static LayerStatistics of(int taps, int channels, int groups) {
+    return groups == channels && groups > 1
+        ? new Depthwise(taps, channels)
+        : new Dense(taps, channels, groups);
+  }
+
+  /** How many numbers one output depends on. */
+  final int inputs() {
+    return inputs;
+  }
+
+  final long rows() {
+    return rows;
+  }
+
+  /**
+   * Adds one row.
+   *
+   * @param seen taps × channels
+   * @param meant taps × channels
+   */
+  final void add(float[] seen, float[] meant) {
+    accumulate(seen, meant);
+    rows++;
+  }
+
+  abstract void accumulate(float[] seen, float[] meant);
+
+  abstract Moments moments(int group);
+
+  private static void addTo(double[] sums, int from, float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      sums[from + i] += values[i];
+    }
+  }
+
+  /** All outputs of a group see all of its inputs. */
+  private static final class Dense extends LayerStatistics {
+    private static final int BATCH = 32;
+    private final int taps;
+    private final int channels;
+    private final float[][][] second;
+    private final float[][][] cross;
+    private final float[][][] seenBatch;
+    private final float[][][] meantBatch;
+    private final float[][] shift;
+    private int filled;
+    private boolean shifted;
+
+    Dense(int taps, int channels, int groups) {
+      super(groups, taps * (channels / groups));
+      this.taps = taps;
+      this.channels = channels;
+      this.second = new float[groups][inputs][inputs];
+      this.cross = new float[groups][inputs][inputs];
+      this.seenBatch = new float[groups][BATCH][inputs];
+      this.meantBatch = new float[groups][BATCH][inputs];
+      this.shift = new float[groups][inputs];
+    }
+
+    @Override
+    void accumulate(float[] seen, float[] meant) {
+      int width = channels / groups;
+      for (int g = 0; g < groups; g++) {
+        for (int t = 0; t < taps; t++) {
+          System.arraycopy(seen, t * channels + g * width, seenBatch[g][filled], t * width, width);
+          System.arraycopy(
+              meant, t * channels + g * width, meantBatch[g][filled], t * width, width);
+        }
+        addTo(super.seenSum, g * inputs, seenBatch[g][filled]);
+        addTo(super.meantSum, g * inputs, meantBatch[g][filled]);
+      }
+      if (++filled == BATCH) {
+        flush();
+      }
+    }
+
+    private void flush() {
+      if (filled == 0) {
+        return;
+      }
+      for (int g = 0; g < groups; g++) {
+        if (!shifted) {
+          // Second moments about a point near the mean: sums of large squares would lose the
+          // small differences that matter.
+          for (int r = 0; r < filled; r++) {
+            for (int i = 0; i < inputs; i++) {
+              shift[g][i] += meantBatch[g][r][i] / filled;
+            }
+          }
+        }
+        for (int r = 0; r < filled; r++) {
+          subtract(seenBatch[g][r], shift[g]);
+          subtract(meantBatch[g][r], shift[g]);
+        }
+        Matrices.addProduct(second[g], seenBatch[g], seenBatch[g], filled, true);
+        Matrices.addProduct(cross[g], seenBatch[g], meantBatch[g], filled, false);
+      }
+      shifted = true;
+      filled = 0;
+    }
+
+    private static void subtract(float[] row, float[] shift) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] -= shift[i];
+      }
+    }
+
+    @Override
+    Moments moments(int g) {
+      flush();
+      double n = Math.max(1, rows());
+      double[] seenMean = new double[inputs];
+      double[] meantMean = new double[inputs];
+      double[][] h = new double[inputs][inputs];
+      double[][] c = new double[inputs][inputs];
+      for (int i = 0; i < inputs; i++) {
+        seenMean[i] = super.seenSum[g * inputs + i] / n;
+        meantMean[i] = super.meantSum[g * inputs + i] / n;
+      }
+      for (int i = 0; i < inputs; i++) {
+        double si = seenMean[i] - shift[g][i];
+        for (int j = 0; j < inputs; j++) {
+          double both = second[g][Math.min(i, j)][Math.max(i, j)];
+          h[i][j] = both / n - si * (seenMean[j] - shift[g][j]);
+          c[i][j] = cross[g][i][j] / n - si * (meantMean[j] - shift[g][j]);
+        }
+      }
+      return new Moments(h, c, seenMean, meantMean);
+    }
+  }
+
+  /** Every channel sees itself alone. */
+  private static final class Depthwise extends LayerStatistics {
+    private final int taps;
+    private final int channels;
+    private final float[][][] second;
+    private final float[][][] cross;
+    private final float[] shift;
+    private final float[][] s;
+    private final float[][] m;
+    private boolean shifted;
+
+    Depthwise(int taps, int channels) {
+      super(channels, taps);
+      this.taps = taps;
+      this.channels = channels;
+      this.second = new float[taps][taps][channels];
+      this.cross = new float[taps][taps][channels];
+      this.shift = new float[channels];
+      this.s = new float[taps][channels];
+      this.m = new float[taps][channels];
+    }
+
+    @Override
+    void accumulate(float[] seen, float[] meant) {
+      if (!shifted) {
+        for (int t = 0; t < taps; t++) {
+          for (int c = 0; c < channels; c++) {
+            shift[c] += meant[t * channels + c] / taps;
+          }
+        }
+        shifted = true;
+      }
+      for (int t = 0; t < taps; t++) {
+        for (int c = 0; c < channels; c++) {
+          super.seenSum[c * taps + t] += seen[t * channels + c];
+          super.meantSum[c * taps + t] += meant[t * channels + c];
+          s[t][c] = seen[t * channels + c] - shift[c];
+          m[t][c] = meant[t * channels + c] - shift[c];
+        }
+      }
+      for (int a = 0; a < taps; a++) {
+        for (int b = 0; b < taps; b++) {
+          if (b >= a) {
+            addProducts(second[a][b], s[a], s[b]);
+          }
+          addProducts(cross[a][b], s[a], m[b]);
+        }
+      }
+    }
+
+    private static void addProducts(float[] sum, float[] a, float[] b) {
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += a[i] * b[i];
+      }
+    }
+
+    @Override
+    Moments moments(int c) {
+      double n = Math.max(1, rows());
+      double[] seenMean = new double[taps];
+      double[] meantMean = new double[taps];
+      Arrays.setAll(seenMean, t -> super.seenSum[c * taps + t] / n);
+      Arrays.setAll(meantMean, t -> super.meantSum[c * taps + t] / n);
+      double[][] h = new double[taps][taps];
+      double[][] x = new double[taps][taps];
+      for (int a = 0; a < taps; a++) {
+        double sa = seenMean[a] - shift[c];
+        for (int b = 0; b < taps; b++) {
+          double both = second[Math.min(a, b)][Math.max(a, b)][c];
+          h[a][b] = both / n - sa * (seenMean[b] - shift[c]);
+          x[a][b] = cross[a][b][c] / n - sa * (meantMean[b] - shift[c]);
+        }
+      }
+      return new Moments(h, x, seenMean, meantMean);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+package io.jetfire.tflite.quantize;
+
+/**
+ * The few dense kernels that fitting weights needs.
+ *
+ * <p>Matrices are arrays of rows. Inner loops work on whole rows of separate arrays, because that
+ * is the form that HotSpot turns into vector instructions (about five times faster than one flat
+ * array, measured).
+ */
+final class Matrices {
+  private Matrices() {}
+
+  /**
+   * Adds aᵀ·b to c, or only its upper triangle.
+   *
+   * @param c k × k
+   * @param a rows of k numbers
+   * @param b rows of k numbers
+   * @param rows how many rows count
+   * @param upper whether the part of c below the diagonal is left alone
+   */
+  static void addProduct(float[][] c, float[][] a, float[][] b, int rows, boolean upper) {
+    int k = c.length;
+    int r = 0;
+    for (; r + 4 <= rows; r += 4) {
+      float[] a0 = a[r];
+      float[] a1 = a[r + 1];
+      float[] a2 = a[r + 2];
+      float[] a3 = a[r + 3];
+      for (int i = 0; i < k; i++) {
+        addRows(
+            c[i], upper ? i : 0, a0[i], a1[i], a2[i], a3[i], b[r], b[r + 1], b[r + 2], b[r + 3]);
+      }
+    }
+    for (; r < rows; r++) {
+      for (int i = 0; i < k; i++) {
+        addRow(c[i], upper ? i : 0, k, a[r][i], b[r]);
+      }
+    }
+  }
+
+  private static void addRows(
+      float[] c,
+      int from,
+      float a0,
+      float a1,
+      float a2,
+      float a3,
+      float[] b0,
+      float[] b1,
+      float[] b2,
+      float[] b3) {
+    for (int j = from; j < c.length; j++) {
+      c[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j];
+    }
+  }
+
+  private static void addRow(float[] c, int from, int to, float a, float[] b) {
+    for (int j = from; j < to; j++) {
+      c[j] += a * b[j];
+    }
+  }
+
+  /** Adds a·b to c, elements {@code from} to {@code to}. */
+  static void addRow(double[] c, int from, int to, double a, double[] b) {
+    for (int j = from; j < to; j++) {
+      c[j] += a * b[j];
+    }
+  }
+
+  /**
+   * Factors a symmetric positive definite matrix as U·Uᵀ with U upper triangular, in place.
+   *
+   * <p>Works from the last column to the first, so that row operations stay contiguous: it returns
+   * the transpose L of U, L lower triangular, U = Lᵀ, that is h = Lᵀ·L.
+   *
+   * @param h symmetric; overwritten by L, whose upper part is cleared
+   * @return false if the matrix is not positive definite
+   */
+  static boolean factorReversed(double[][] h) {
+    int n = h.length;
+    for (int j = n - 1; j >= 0; j--) {
+      double[] row = h[j];
+      double pivot = row[j];
+      if (!(pivot > 0) || !Double.isFinite(pivot)) {
+        return false;
+      }
+      double inverse = 1 / Math.sqrt(pivot);
+      for (int i = 0; i <= j; i++) {
+        row[i] *= inverse;
+      }
+      for (int i = j + 1; i < n; i++) {
+        row[i] = 0;
+      }
+      int i = 0;
+      for (; i < j; i++) {
+        addRow(h[i], 0, i + 1, -row[i], row);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Solves (Lᵀ·L)·x = b for many right sides at once.
+   *
+   * @param l lower triangular, of {@link #factorReversed}
+   * @param b one row per unknown, one column per right side; overwritten by x
+   */
+  static void solve(double[][] l, double[][] b) {
+    int n = l.length;
+    int m = n == 0 ? 0 : b[0].length;
+    // Lᵀ·y = b: from the last unknown to the first, column i of Lᵀ is row i of L.
+    for (int i = n - 1; i >= 0; i--) {
+      scale(b[i], 1 / l[i][i]);
+      for (int k = 0; k < i; k++) {
+        double f = l[i][k];
+        if (f != 0) {
+          addRow(b[k], 0, m, -f, b[i]);
+        }
+      }
+    }
+    // L·x = y: from the first to the last.
+    for (int i = 0; i < n; i++) {
+      for (int k = 0; k < i; k++) {
+        double f = l[i][k];
+        if (f != 0) {
+          addRow(b[i], 0, m, -f, b[k]);
+        }
+      }
+      scale(b[i], 1 / l[i][i]);
+    }
+  }
+
+  private static void scale(double[] row, double factor) {
+    for (int i = 0; i < row.length; i++) {
+      row[i] *= factor;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Value;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** From what calibration saw of a group of tensors to their parameters. */
+final class ParameterChooser implements ActivationPlan.Chooser {
+  private static final int LEVELS = 255;
+
+  /** 16 bits have room to spare: values beyond those of calibration are not clipped. */
+  private static final float HEAD_ROOM = 2;
+
+  private final Calibrated calibrated;
+  private final Set<QuantizationMethod> methods;
+
+  ParameterChooser(Calibrated calibrated, Set<QuantizationMethod> methods) {
+    this.calibrated = calibrated;
+    this.methods = methods;
+  }
+
+  @Override
+  public Parameters choose(ElementType type, List<ActivationPlan.Source> sources) {
+    Range whole = null;
+    List<TensorStatistics> seen = new ArrayList<>();
+    Range constants = new Range(0, 0);
+    boolean anyConstant = false;
+    for (ActivationPlan.Source source : sources) {
+      Range r;
+      if (source.constant()) {
+        r = finite(source.value().floats());
+        constants = constants.union(r);
+        anyConstant = true;
+      } else {
+        r = calibrated.range(source.value());
+        if (!derived(source.value(), sources)) {
+          seen.add(calibrated.of(source.value()));
+        }
+      }
+      whole = whole == null ? r : whole.union(r);
+    }
+    Range range = whole == null ? new Range(0, 0) : whole;
+    if (type == ElementType.INT16) {
+      return range.scaled(seen.isEmpty() ? 1 : HEAD_ROOM).toInt16();
+    }
+    Optional<Range> softmax = softmaxRange(sources, range);
+    if (softmax.isPresent()) {
+      range = softmax.get();
+    } else if (methods.contains(QuantizationMethod.RANGE_SEARCH) && !seen.isEmpty()) {
+      range =
+          RangeSearch.search(
+              range,
+              (lo, hi) -> {
+                double sum = 0;
+                for (TensorStatistics s : seen) {
+                  sum += s.meanSquaredError(lo, hi, LEVELS);
+                }
+                return sum;
+              });
+    }
+    return (anyConstant ? range.union(constants) : range).toInt8();
+  }
+
+  private static Range finite(float[] values) {
+    float lo = 0;
+    float hi = 0;
+    boolean any = false;
+    for (float v : values) {
+      if (Float.isFinite(v)) {
+        lo = any ? Math.min(lo, v) : v;
+        hi = any ? Math.max(hi, v) : v;
+        any = true;
+      }
+    }
+    return new Range(lo, hi);
+  }
+
+  /** Whether a tensor holds numbers of another one in the same group. */
+  private static boolean derived(Value v, List<ActivationPlan.Source> sources) {
+    Optional<Op> producer = v.producer();
+    return producer.isPresent()
+        && OperatorRules.passesValues(producer.get())
+        && producer.get().inputs().stream()
+            .anyMatch(in -> sources.stream().anyMatch(s -> s.value() == in));
+  }
+
+  private Optional<Range> softmaxRange(List<ActivationPlan.Source> sources, Range whole) {
+    if (!methods.contains(QuantizationMethod.SOFTMAX_RANGE)) {
+      return Optional.empty();
+    }
+    for (ActivationPlan.Source source : sources) {
+      Value v = source.value();
+      boolean softmaxOnly =
+          !source.constant()
+              && !v.isOutput()
+              && !v.consumers().isEmpty()
+              && v.consumers().stream().allMatch(op -> op.kind() == OpKind.SOFTMAX);
+      Optional<List<float[]>> rows = softmaxOnly ? calibrated.logits(v) : Optional.empty();
+      boolean alone =
+          sources.stream()
+              .allMatch(
+                  s ->
+                      s.value() == v
+                          || (!s.value().isOutput()
+                              && s.value().consumers().stream()
+                                  .allMatch(
+                                      c ->
+                                          OperatorRules.passesValues(c)
+                                              || c.kind() == OpKind.SOFTMAX)));
+      if (rows.isPresent() && alone) {
+        float beta = v.consumers().get(0).real("beta");
+        double[][] wanted =
+            rows.get().stream().map(r -> softmax(toDoubles(r), beta)).toArray(double[][]::new);
+        return Optional.of(
+            RangeSearch.search(
+                whole, (lo, hi) -> softmaxError(rows.get(), wanted, beta, lo, hi), 0.02));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static double softmaxError(
+      List<float[]> rows, double[][] wanted, float beta, double lo, double hi) {
+    Parameters p = new Range((float) lo, (float) hi).toInt8();
+    double sum = 0;
+    for (int r = 0; r < wanted.length; r++) {
+      float[] row = rows.get(r);
+      double[] q = new double[row.length];
+      for (int i = 0; i < q.length; i++) {
+        q[i] = p.dequantize(p.quantize(row[i]));
+      }
+      double[] got = softmax(q, beta);
+      for (int i = 0; i < got.length; i++) {
+        double d = got[i] - wanted[r][i];
+        sum += d * d;
+      }
+    }
+    return sum;
+  }
+
+  private static double[] toDoubles(float[] values) {
+    double[] out = new double[values.length];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = values[i];
+    }
+    return out;
+  }
+
+  private static double[] softmax(double[] x, float beta) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (double v : x) {
+      max = Math.max(max, v);
+    }
+    double sum = 0;
+    double[] out = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      out[i] = Math.exp(beta * (x[i] - max));
+      sum += out[i];
+    }
+    for (int i = 0; i < out.length; i++) {
+      out[i] /= sum;
+    }
+    return out;
+  }
+}

@@ -1,0 +1,468 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.ConfigurationException;
+import io.jetfire.Delegate;
+import io.jetfire.Recipe;
+import io.jetfire.Recipe.Precision;
+import io.jetfire.StorageException;
+import io.jetfire.Tensor;
+import io.jetfire.TensorSpec;
+import io.jetfire.spi.ConverterBackend;
+import io.jetfire.spi.ModelRuntime;
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.Subgraph;
+import io.jetfire.tflite.graph.Value;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Quantizes float graphs.
+ *
+ * <pre>{@code
+ * QuantizedGraph small =
+ *     Quantizer.quantize(graph, Recipe.fullInteger(), Optional.of(calibration), options);
+ * }</pre>
+ *
+ * <p>With calibration samples, every recipe with integer weights is fitted to them: methods are
+ * listed in {@link QuantizationMethod}. Which of them pay is decided on a quarter of the
+ * calibration samples that is held back meanwhile; then all samples are used. Integer activations
+ * are given to the main subgraph; other subgraphs get small weights alone, and a note says so.
+ */
+public final class Quantizer {
+  /** With fewer samples none is held back, and nothing is done that could overfit. */
+  private static final int LEAST_SAMPLES_TO_SEARCH = 8;
+
+  /** Below this, ranges are poorly known; a note says how far two halves differ. */
+  private static final int FEW_SAMPLES = 50;
+
+  private static final long SEED = 20_211;
+
+  private final Graph original;
+  private final Recipe recipe;
+  private final QuantizeOptions options;
+  private final Target target;
+  private final Set<QuantizationMethod> methods;
+  private final List<String> notes = new ArrayList<>();
+
+  private Quantizer(Graph original, Recipe recipe, QuantizeOptions options) {
+    this.original = original;
+    this.recipe = recipe;
+    this.options = options;
+    this.target = new Target(options.targetRuntime());
+    this.methods = QuantizationMethod.without(recipe.withoutMethods());
+  }
+
+  /**
+   * A combination of methods.
+   *
+   * @param balance of the equalization, or 0 for none
+   */
+  private record Candidate(double balance, boolean regress, boolean rangeSearch) {
+    @Override
+    public String toString() {
+      return "equalization "
+          + (balance == 0 ? "off" : String.format(Locale.ROOT, "%.2f", balance))
+          + ", regression "
+          + (regress ? "on" : "off")
+          + ", range search "
+          + (rangeSearch ? "on" : "off");
+    }
+  }
+
+  /** A subgraph and what calibration saw of it. */
+  private record Seen(Graph graph, Calibrated calibrated) {}
+
+  /**
+   * Quantizes a graph.
+   *
+   * @param graph a float graph, which is not changed
+   * @param recipe what to do
+   * @param calibration the representative dataset; needed if the recipe quantizes activations in
+   *     advance, and makes weights more accurate in all others
+   * @param options target, runtime, folder
+   * @return the quantized graph
+   * @throws ConfigurationException if calibration or the host's runtime is missing, or a rule of
+   *     the recipe selects nothing
+   * @throws io.jetfire.DataException if a calibration sample cannot be used; it is named
+   */
+  public static QuantizedGraph quantize(
+      Graph graph,
+      Recipe recipe,
+      Optional<ConverterBackend.Calibration> calibration,
+      QuantizeOptions options) {
+    return new Quantizer(graph, recipe, options).run(calibration);
+  }
+
+  private QuantizedGraph run(Optional<ConverterBackend.Calibration> calibration) {
+    Selection.checkRules(original, recipe);
+    if (recipe.needsCalibration() && calibration.isEmpty()) {
+      throw new ConfigurationException(
+          "The recipe '"
+              + recipe.name()
+              + "' quantizes activations, but there is no representative dataset; give the"
+              + " converter one with calibration(...), 100 to 500 typical samples");
+    }
+    Graph base = original.copy();
+    for (Subgraph s : base.subgraphs()) {
+      Preparation.unfoldConstants(s);
+    }
+    boolean fits =
+        recipe.needsCalibration()
+            || recipe.precision() == Precision.DYNAMIC_RANGE
+            || recipe.precision() == Precision.WEIGHT_ONLY
+            || recipe.rules().stream()
+                .anyMatch(
+                    r ->
+                        r.precision() == Precision.DYNAMIC_RANGE
+                            || r.precision() == Precision.WEIGHT_ONLY);
+    if (calibration.isEmpty() || !fits) {
+      Built built = build(base, null, Map.of(), methods, notes);
+      return finish(built, List.of(), OptionalDouble.empty(), 0);
+    }
+    ModelRuntime runtime =
+        options
+            .runtime()
+            .orElseThrow(
+                () ->
+                    new ConfigurationException(
+                        "Calibration executes the model on this host, but no runtime was given;"
+                            + " add the artifact jetfire-runtime"));
+    Path folder = temporaryFolder();
+    try {
+      GraphRunner runner =
+          new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
+      return calibrate(base, calibration.get(), runner);
+    } finally {
+      delete(folder);
+    }
+  }
+
+  private Path temporaryFolder() {
+    try {
+      return options.workDirectory().isPresent()
+          ? Files.createTempDirectory(options.workDirectory().get(), "quantize")
+          : Files.createTempDirectory("jetfire-quantize");
+    } catch (IOException e) {
+      throw new StorageException(
+          "No temporary folder can be made (" + e + "); name another work directory", e);
+    }
+  }
+
+  private static void delete(Path folder) {
+    try (var files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.deleteIfExists(file);
+      }
+      Files.deleteIfExists(folder);
+    } catch (IOException e) {
+      throw new StorageException("The temporary folder " + folder + " cannot be removed: " + e, e);
+    }
+  }
+
+  // ---- with calibration
+
+  private QuantizedGraph calibrate(
+      Graph base, ConverterBackend.Calibration calibration, GraphRunner runner) {
+    Map<Value, Parameters> given = Preparation.givenParameters(base.main());
+    Selection selection = Selection.of(base.main(), recipe, target, new ArrayList<>());
+    List<String> done = new ArrayList<>();
+    if (methods.contains(QuantizationMethod.POOL_TO_MEAN)) {
+      int replaced = Preparation.poolToMean(base.main(), selection);
+      if (replaced > 0) {
+        done.add(replaced + " global average pooling(s) turned into means");
+      }
+    }
+    boolean integer = selection.anyInteger();
+    try (SampleStore samples = load(base, calibration, runner)) {
+      checkSamples(samples);
+      List<Candidate> candidates = candidates(selection, samples.size());
+      Candidate chosen = candidates.get(0);
+      OptionalDouble heldBack = OptionalDouble.empty();
+      if (options.search() && candidates.size() > 1 && samples.size() >= LEAST_SAMPLES_TO_SEARCH) {
+        int[] held = IntStream.range(0, samples.size()).filter(i -> i % 4 == 3).toArray();
+        int[] rest = IntStream.range(0, samples.size()).filter(i -> i % 4 != 3).toArray();
+        SampleStore train = samples.part(rest);
+        SampleStore test = samples.part(held);
+        double best = Double.NEGATIVE_INFINITY;
+        Map<Double, Seen> prepared = new java.util.HashMap<>();
+        for (Candidate c : candidates) {
+          Seen seen =
+              prepared.computeIfAbsent(c.balance(), b -> prepare(base, b, integer, runner, train));
+          Built built = build(seen, c, given(given, base, seen.graph()), new ArrayList<>());
+          refiner(c)
+              .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, train);
+          double sqnr = sqnr(base, built.graph(), runner, test);
+          done.add(String.format(Locale.ROOT, "tried %s: %.2f dB on held-back samples", c, sqnr));
+          if (sqnr > best) {
+            best = sqnr;
+            chosen = c;
+          }
+        }
+        heldBack = OptionalDouble.of(best);
+      }
+      Seen seen = prepare(base, chosen.balance(), integer, runner, samples);
+      if (integer) {
+        checkStability(seen.calibrated(), samples.size());
+      }
+      Built built = build(seen, chosen, given(given, base, seen.graph()), notes);
+      refiner(chosen)
+          .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, samples);
+      done.add("applied " + chosen);
+      return finish(built, done, heldBack, samples.size());
+    }
+  }
+
+  private static SampleStore load(
+      Graph base, ConverterBackend.Calibration calibration, GraphRunner runner) {
+    List<TensorSpec> specs = new ArrayList<>();
+    for (Value v : base.main().inputs()) {
+      specs.add(
+          TensorSpec.of(
+              v.name(),
+              v.type()
+                  .tensorType()
+                  .orElseThrow(
+                      () ->
+                          new ConfigurationException(
+                              "The model cannot be calibrated: its input '"
+                                  + v.name()
+                                  + "' is of type "
+                                  + v.type())),
+              v.shape().dims()));
+    }
+    return SampleStore.load(calibration, specs, runner.folder());
+  }
+
+  private Refiner refiner(Candidate candidate) {
+    Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
+    if (!candidate.regress()) {
+      used.remove(QuantizationMethod.REGRESSION);
+    }
+    return new Refiner(used, 1.0, SEED);
+  }
+
+  private List<Candidate> candidates(Selection selection, int samples) {
+    boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION);
+    boolean regress = methods.contains(QuantizationMethod.REGRESSION);
+    boolean search = methods.contains(QuantizationMethod.RANGE_SEARCH);
+    boolean int8 =
+        selection.any(Precision.FULL_INTEGER)
+            || selection.any(Precision.DYNAMIC_RANGE)
+            || selection.any(Precision.WEIGHT_ONLY);
+    if (samples < LEAST_SAMPLES_TO_SEARCH) {
+      return List.of(new Candidate(0, false, false));
+    }
+    Set<Candidate> all = new LinkedHashSet<>();
+    double first = int8 && equalize && selection.any(Precision.FULL_INTEGER) ? 0.5 : 0;
+    all.add(new Candidate(first, regress, search));
+    all.add(new Candidate(first, false, search));
+    if (int8 && equalize) {
+      all.add(new Candidate(first == 0 ? 0.5 : 0, regress, search));
+      all.add(new Candidate(first == 0 ? 0.5 : 0, false, search));
+    }
+    if (selection.any(Precision.FULL_INTEGER)) {
+      all.add(new Candidate(0, false, false));
+    }
+    return List.copyOf(all);
+  }
+
+  private static Seen prepare(
+      Graph base, double balance, boolean integer, GraphRunner runner, SampleStore samples) {
+    Graph graph = base.copy();
+    boolean equalize = balance > 0;
+    if (!integer && !equalize) {
+      return new Seen(graph, Calibrated.none());
+    }
+    Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize);
+    if (equalize) {
+      int scaled = Equalizer.equalize(graph.main(), calibrated, balance);
+      graph.main().removeDead();
+      if (scaled > 0 && integer) {
+        calibrated = Calibrated.run(graph.main(), runner, samples, false);
+      }
+    }
+    return new Seen(graph, calibrated);
+  }
+
+  /** Parameters that the model came with, for the same tensors in a copy of the graph. */
+  private static Map<Value, Parameters> given(
+      Map<Value, Parameters> given, Graph base, Graph copy) {
+    Map<Value, Parameters> mapped = new IdentityHashMap<>();
+    given.forEach((v, p) -> copy.main().value(v.name()).ifPresent(c -> mapped.put(c, p)));
+    return mapped;
+  }
+
+  private Built build(
+      Seen seen, Candidate candidate, Map<Value, Parameters> given, List<String> noted) {
+    Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
+    if (!candidate.rangeSearch()) {
+      used.remove(QuantizationMethod.RANGE_SEARCH);
+    }
+    return build(seen.graph(), seen.calibrated(), given, used, noted);
+  }
+
+  /** A quantized graph and its layers. */
+  private record Built(Graph graph, List<Layer> layers) {}
+
+  private Built build(
+      Graph source,
+      @Nullable Calibrated calibrated,
+      Map<Value, Parameters> given,
+      Set<QuantizationMethod> used,
+      List<String> noted) {
+    Graph graph = source.copy();
+    List<Layer> layers = new ArrayList<>();
+    for (int i = 0; i < source.subgraphs().size(); i++) {
+      Subgraph from = source.subgraphs().get(i);
+      boolean main = i == 0;
+      Recipe used2 = main || calibrated == null ? recipe : weightsAlone(noted);
+      Selection selection = Selection.of(from, used2, target, noted);
+      ActivationPlan plan = null;
+      if (main && selection.anyInteger() && calibrated != null) {
+        plan =
+            ActivationPlan.solve(
+                from,
+                selection,
+                v -> Optional.ofNullable(given.get(v)),
+                calibrated::range,
+                new ParameterChooser(calibrated, used));
+      }
+      List<Layer> found =
+          new Rewriter(
+                  from,
+                  graph.subgraphs().get(i),
+                  selection,
+                  plan,
+                  recipe.edgeType(),
+                  recipe.weightBits(),
+                  target,
+                  noted)
+              .rewrite();
+      if (main) {
+        layers.addAll(found);
+      }
+    }
+    return new Built(graph, layers);
+  }
+
+  private Recipe weightsAlone(List<String> noted) {
+    if (!recipe.needsCalibration()) {
+      return recipe;
+    }
+    noted.add(
+        "Activations outside the main subgraph stay float: calibration samples reach the main"
+            + " subgraph alone");
+    return Recipe.builder(Precision.WEIGHT_ONLY).weightBits(recipe.weightBits()).build();
+  }
+
+  private QuantizedGraph finish(
+      Built built, List<String> done, OptionalDouble heldBack, int samples) {
+    built.graph().subgraphs().forEach(Subgraph::removeDead);
+    boolean quantized =
+        built.graph().subgraphs().stream()
+            .flatMap(s -> s.values().stream())
+            .anyMatch(
+                v ->
+                    v.type() == ElementType.INT8
+                        || v.type() == ElementType.INT16
+                        || v.type() == ElementType.INT4
+                        || v.type() == ElementType.FLOAT16);
+    if (!quantized && recipe.precision() != Precision.FLOAT32) {
+      notes.add(
+          "Nothing was quantized: the model has no operator that the recipe '"
+              + recipe.name()
+              + "' applies to"
+              + (recipe.precision() == Precision.DYNAMIC_RANGE
+                      || recipe.precision() == Precision.WEIGHT_ONLY
+                  ? " with at least " + Rewriter.LEAST_DYNAMIC_ELEMENTS + " weights"
+                  : ""));
+    }
+    return new QuantizedGraph(built.graph().verify(), notes, done, heldBack, samples);
+  }
+
+  // ---- what the samples are like
+
+  private void checkSamples(SampleStore samples) {
+    if (!samples.constantSamples().isEmpty()) {
+      List<String> some = samples.constantSamples();
+      notes.add(
+          some.size()
+              + " calibration sample(s) have one value throughout, such as '"
+              + some.get(0)
+              + "'");
+    }
+  }
+
+  private void checkStability(Calibrated calibrated, int samples) {
+    if (samples >= FEW_SAMPLES) {
+      return;
+    }
+    double sum = 0;
+    int n = 0;
+    for (Map.Entry<Value, TensorStatistics> e : calibrated.all()) {
+      double d = e.getValue().instability();
+      if (!Double.isNaN(d)) {
+        sum += d;
+        n++;
+      }
+    }
+    notes.add(
+        "Only "
+            + samples
+            + " calibration sample(s)"
+            + (n == 0
+                ? ""
+                : String.format(
+                    Locale.ROOT,
+                    "; ranges of the two halves differ by %.0f %% of their size on average",
+                    100 * sum / n))
+            + "; 100 to 500 are usual");
+  }
+
+  // ---- comparison with the float model
+
+  /** Signal to noise of all float outputs, in dB. */
+  static double sqnr(Graph reference, Graph quantized, GraphRunner runner, SampleStore samples) {
+    double signal = 0;
+    double error = 0;
+    try (GraphRunner.Running meant = runner.open(reference);
+        GraphRunner.Running seen = runner.open(quantized)) {
+      List<Value> outputs = reference.main().outputs();
+      for (int s = 0; s < samples.size(); s++) {
+        List<Tensor> inputs = samples.get(s);
+        meant.run(inputs);
+        List<Tensor> formed = new ArrayList<>();
+        for (int i = 0; i < inputs.size(); i++) {
+          formed.add(Numbers.toForm(quantized.main().inputs().get(i), inputs.get(i)));
+        }
+        seen.run(formed);
+        for (int o = 0; o < outputs.size(); o++) {
+          if (outputs.get(o).type() != ElementType.FLOAT32) {
+            continue;
+          }
+          float[] a = meant.output(o).toFloatArray();
+          float[] b = Numbers.reals(quantized.main().outputs().get(o), seen.output(o));
+          for (int i = 0; i < a.length; i++) {
+            double d = (double) a[i] - b[i];
+            signal += (double) a[i] * a[i];
+            error += d * d;
+          }
+        }
+      }
+    }
+    return Numbers.decibels(signal, error);
+  }
+}

@@ -1,0 +1,232 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Quantization;
+import io.jetfire.tflite.graph.Shape;
+import io.jetfire.tflite.graph.Subgraph;
+import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.graph.Weights;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+
+/**
+ * Fits the weights and biases of a quantized subgraph, layer by layer, to what its layers are
+ * really fed with.
+ *
+ * <p>Both networks are walked side by side over the calibration samples; each layer is fitted
+ * before the operators after it are executed, so that it can make up for what went wrong before it.
+ */
+final class Refiner {
+  /** More rows than this change nothing that can be measured. */
+  private static final int MOST_ROWS = 20_000;
+
+  /** Multiplications spent on the covariance of one layer. */
+  private static final double MOST_WORK = 4e10;
+
+  /** Bias beyond this many steps might overflow the accumulator. */
+  private static final double LARGEST_BIAS = 1 << 30;
+
+  private final Set<QuantizationMethod> methods;
+  private final double ridge;
+  private final long seed;
+
+  Refiner(Set<QuantizationMethod> methods, double ridge, long seed) {
+    this.methods = methods;
+    this.ridge = ridge;
+    this.seed = seed;
+  }
+
+  boolean isNeeded() {
+    return methods.contains(QuantizationMethod.ERROR_FEEDBACK)
+        || methods.contains(QuantizationMethod.REGRESSION)
+        || methods.contains(QuantizationMethod.BIAS_CORRECTION);
+  }
+
+  /**
+   * Fits all layers.
+   *
+   * @param source the float subgraph
+   * @param target its quantized form, which is changed
+   * @param layers in the order of execution
+   * @param samples what to fit to
+   */
+  void refine(
+      Subgraph source,
+      Subgraph target,
+      List<Layer> layers,
+      GraphRunner runner,
+      SampleStore samples) {
+    if (!isNeeded() || layers.isEmpty()) {
+      return;
+    }
+    try (Walker meant = new Walker(source, runner, samples);
+        Walker seen = new Walker(target, runner, samples)) {
+      for (int i = 0; i < layers.size(); i++) {
+        Layer layer = layers.get(i);
+        if (layer.op().kind() == OpKind.TRANSPOSE_CONV || layer.floatInput().isConstant()) {
+          continue;
+        }
+        meant.advance(layer.floatInput());
+        seen.advance(layer.input());
+        fit(layer, target, statistics(layer, meant, seen, seed + i));
+      }
+    }
+  }
+
+  private LayerStatistics statistics(Layer layer, Walker meant, Walker seen, long layerSeed) {
+    Op op = layer.floatOp();
+    Value weights = op.input(OperatorRules.weightInput(op.kind()));
+    Windows windows = Windows.of(op, meant.shape(layer.floatInput(), 0), weights);
+    int groups = 1;
+    if (op.kind() == OpKind.DEPTHWISE_CONV_2D) {
+      groups = windows.channels();
+    } else if (op.kind() == OpKind.CONV_2D) {
+      groups = Math.max(1, windows.channels() / weights.shape().dim(3));
+    }
+    LayerStatistics statistics = LayerStatistics.of(windows.taps(), windows.channels(), groups);
+    double perRow = 1.5 * statistics.inputs() * statistics.inputs() * groups;
+    int rows = (int) Math.max(2000, Math.min(MOST_ROWS, MOST_WORK / perRow));
+    int perSample = Math.max(1, (rows + meant.samples() - 1) / meant.samples());
+    SplittableRandom random = new SplittableRandom(layerSeed);
+    float[] s = new float[windows.taps() * windows.channels()];
+    float[] m = new float[s.length];
+    for (int i = 0; i < meant.samples(); i++) {
+      float[] meantValues = meant.read(layer.floatInput(), i);
+      float[] seenValues = seen.read(layer.input(), i);
+      Windows w = Windows.of(op, meant.shape(layer.floatInput(), i), weights);
+      int positions = w.positions();
+      boolean all = positions <= perSample;
+      for (int p = 0; p < (all ? positions : perSample); p++) {
+        int position = all ? p : random.nextInt(positions);
+        w.read(meantValues, position, m);
+        w.read(seenValues, position, s);
+        statistics.add(s, m);
+      }
+    }
+    return statistics;
+  }
+
+  private void fit(Layer layer, Subgraph target, LayerStatistics statistics) {
+    OpKind kind = layer.op().kind();
+    float[][] rows =
+        LayerWeights.rows(kind, layer.floatOp().input(OperatorRules.weightInput(kind)));
+    float[] bias =
+        layer
+            .floatOp()
+            .optionalInput(OperatorRules.biasInput(kind))
+            .map(Value::floats)
+            .orElseGet(() -> new float[rows.length]);
+    boolean weightsFixed = layer.sharedWeights();
+    boolean regress = methods.contains(QuantizationMethod.REGRESSION) && !weightsFixed;
+    boolean integer = layer.inputScale() > 0;
+    WeightFit.Settings settings =
+        new WeightFit.Settings(
+            layer.bits(),
+            layer.perChannel(),
+            methods.contains(QuantizationMethod.ERROR_FEEDBACK) && !weightsFixed,
+            regress,
+            methods.contains(QuantizationMethod.BIAS_CORRECTION),
+            ridge);
+    float[] least = integer ? minimumScales(bias, layer.inputScale()) : new float[rows.length];
+    WeightFit.Fitted fitted = WeightFit.fit(rows, bias, statistics, least, settings);
+    if (integer && overflows(fitted, layer.inputScale())) {
+      // The correction moved a bias beyond what the first scale allows.
+      fitted =
+          WeightFit.fit(
+              rows, bias, statistics, minimumScales(fitted.bias(), layer.inputScale()), settings);
+    }
+    if (layer.bits() > 0) {
+      layer.weights().data(pack(kind, fitted.integers(), layer.bits()));
+      layer.weights().quantization(quantization(kind, fitted.scales()));
+    } else if (regress && !weightsFixed) {
+      Value w =
+          target.addConstant(
+              layer.weights().name() + "_fitted",
+              layer.weights().shape(),
+              LayerWeights.flatten(kind, fitted.weights()));
+      layer.op().input(OperatorRules.weightInput(kind), w);
+    }
+    writeBias(layer, target, fitted);
+  }
+
+  private static boolean overflows(WeightFit.Fitted fitted, float inputScale) {
+    for (int o = 0; o < fitted.bias().length; o++) {
+      float s = fitted.scales()[fitted.scales().length == 1 ? 0 : o];
+      if (Math.abs(fitted.bias()[o]) / ((double) inputScale * s) > LARGEST_BIAS * 1.5) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static void writeBias(Layer layer, Subgraph target, WeightFit.Fitted fitted) {
+    float[] bias = fitted.bias();
+    Value value = layer.bias();
+    if (layer.biasType() != ElementType.FLOAT32) {
+      if (value != null) {
+        boolean wide = layer.biasType() == ElementType.INT64;
+        value.data(integerBias(bias, layer.inputScale(), fitted.scales(), wide));
+        value.quantization(biasQuantization(layer.inputScale(), fitted.scales(), bias.length));
+      }
+      return;
+    }
+    Value fresh =
+        target.addConstant(
+            value == null ? layer.name() + "_bias" : value.name() + "_corrected",
+            Shape.of(bias.length),
+            bias);
+    Rewriter.setInput(layer.op(), OperatorRules.biasInput(layer.op().kind()), fresh);
+  }
+
+  // ---- the form of integer layers
+
+  /** The smallest scales of weights with which biases stay within the accumulator. */
+  static float[] minimumScales(float[] bias, float inputScale) {
+    float[] least = new float[bias.length];
+    for (int o = 0; o < least.length; o++) {
+      least[o] = (float) (Math.abs(bias[o]) / (inputScale * LARGEST_BIAS));
+    }
+    return least;
+  }
+
+  static Weights pack(OpKind kind, int[][] integers, int bits) {
+    byte[] bytes = LayerWeights.flatten(kind, integers);
+    return bits == 4 ? Weights.packed(bytes, ElementType.INT4) : Weights.of(bytes);
+  }
+
+  static Quantization quantization(OpKind kind, float[] scales) {
+    return scales.length == 1
+        ? Quantization.perTensor(scales[0], 0)
+        : Quantization.symmetricPerChannel(scales, OperatorRules.of(kind).orElseThrow().axis());
+  }
+
+  static Quantization biasQuantization(float inputScale, float[] scales, int outputs) {
+    if (scales.length == 1) {
+      return Quantization.perTensor(inputScale * scales[0], 0);
+    }
+    float[] s = new float[outputs];
+    for (int i = 0; i < outputs; i++) {
+      s[i] = inputScale * scales[i];
+    }
+    return Quantization.symmetricPerChannel(s, 0);
+  }
+
+  static Weights integerBias(float[] bias, float inputScale, float[] scales, boolean wide) {
+    long[] q = new long[bias.length];
+    for (int o = 0; o < q.length; o++) {
+      double step = (double) (inputScale * scales[scales.length == 1 ? 0 : o]);
+      q[o] = Math.round(Math.rint(bias[o] / step));
+    }
+    if (wide) {
+      return Weights.of(q);
+    }
+    int[] narrow = new int[q.length];
+    for (int o = 0; o < q.length; o++) {
+      narrow[o] = (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, q[o]));
+    }
+    return Weights.of(narrow);
+  }
+}

@@ -1,0 +1,172 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.ConfigurationException;
+import io.jetfire.DataException;
+import io.jetfire.Sample;
+import io.jetfire.Tensor;
+import io.jetfire.TensorSpec;
+import io.jetfire.spi.ConverterBackend;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The calibration samples as the model takes them, checked, in files. */
+final class SampleStore implements AutoCloseable {
+  private final List<ActivationStore> inputs = new ArrayList<>();
+  private final List<String> ids = new ArrayList<>();
+  private final List<String> constant = new ArrayList<>();
+  private final int[] chosen;
+
+  private SampleStore(int[] chosen) {
+    this.chosen = chosen;
+  }
+
+  /**
+   * Reads and checks the samples of a calibration.
+   *
+   * @param specs the model's inputs
+   * @throws DataException if a sample cannot be used; it is named
+   */
+  static SampleStore load(
+      ConverterBackend.Calibration calibration, List<TensorSpec> specs, Path folder) {
+    if (calibration.samples() < 1) {
+      throw new ConfigurationException(
+          "Calibration needs at least 1 sample, but was limited to " + calibration.samples());
+    }
+    SampleStore store = new SampleStore(new int[0]);
+    try {
+      specs.forEach(s -> store.inputs.add(new ActivationStore(folder)));
+      try (Stream<Sample> stream = calibration.dataset().samples().limit(calibration.samples())) {
+        for (Iterator<Sample> all = stream.iterator(); all.hasNext(); ) {
+          Sample sample = all.next();
+          store.add(sample, calibration.preprocessing().apply(sample, specs), specs);
+        }
+      }
+      if (store.ids.isEmpty()) {
+        throw new DataException(
+            "The calibration dataset '"
+                + calibration.dataset().name()
+                + "' has no samples; give some that look like what the model will see");
+      }
+      return store;
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  private void add(Sample sample, List<Tensor> tensors, List<TensorSpec> specs) {
+    if (tensors.size() != specs.size()) {
+      throw new DataException(
+          "Calibration sample '"
+              + sample.id()
+              + "' gives "
+              + tensors.size()
+              + " inputs, but the model takes "
+              + specs.size());
+    }
+    boolean varies = false;
+    for (int i = 0; i < specs.size(); i++) {
+      Tensor t = tensors.get(i);
+      TensorSpec spec = specs.get(i);
+      if (t.type() != spec.type() || !fits(t.shape(), spec.shape())) {
+        throw new DataException(
+            "Calibration sample '"
+                + sample.id()
+                + "' is "
+                + t.type()
+                + Arrays.toString(t.shape())
+                + " at input '"
+                + spec.name()
+                + "', which takes "
+                + spec.type()
+                + Arrays.toString(spec.shape())
+                + "; check the preprocessing");
+      }
+      if (t.type().isFloat()) {
+        varies |= check(sample, spec, t.toFloatArray());
+      } else {
+        varies = true;
+      }
+      inputs.get(i).add(t);
+    }
+    ids.add(sample.id());
+    if (!varies) {
+      constant.add(sample.id());
+    }
+  }
+
+  private static boolean check(Sample sample, TensorSpec spec, float[] values) {
+    boolean varies = false;
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new DataException(
+            "Calibration sample '"
+                + sample.id()
+                + "' has the value "
+                + values[i]
+                + " at element "
+                + i
+                + " of input '"
+                + spec.name()
+                + "'; repair or remove the sample");
+      }
+      varies |= values[i] != values[0];
+    }
+    return varies || values.length <= 1;
+  }
+
+  private static boolean fits(int[] shape, int[] spec) {
+    if (shape.length != spec.length) {
+      return false;
+    }
+    for (int i = 0; i < shape.length; i++) {
+      if (spec[i] >= 0 && shape[i] != spec[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** A view of some of the samples; closing it does nothing. */
+  SampleStore part(int[] indices) {
+    SampleStore view = new SampleStore(indices);
+    view.inputs.addAll(inputs);
+    for (int i : indices) {
+      view.ids.add(ids.get(i));
+    }
+    return view;
+  }
+
+  int size() {
+    return ids.size();
+  }
+
+  String id(int sample) {
+    return ids.get(sample);
+  }
+
+  /** The samples whose inputs have one value throughout. */
+  List<String> constantSamples() {
+    return constant;
+  }
+
+  List<Tensor> get(int sample) {
+    int index = chosen.length == 0 ? sample : chosen[sample];
+    List<Tensor> out = new ArrayList<>();
+    for (ActivationStore store : inputs) {
+      out.add(store.get(index));
+    }
+    return out;
+  }
+
+  @Override
+  public void close() {
+    if (chosen.length == 0) {
+      inputs.forEach(ActivationStore::close);
+    }
+  }
+}

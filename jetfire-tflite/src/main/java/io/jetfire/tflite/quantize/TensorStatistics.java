@@ -1,0 +1,306 @@
+package io.jetfire.tflite.quantize;
+
+/**
+ * What calibration saw of one tensor: extremes, a histogram, extremes per channel.
+ *
+ * <p>Of fixed size however many samples are added. Not thread-safe.
+ */
+final class TensorStatistics {
+  /** Bins of the histogram, half of them for negative values. */
+  static final int BINS = 4096;
+
+  private static final int HALF = BINS / 2;
+
+  /** Values of one sample that the histogram counts at most; extremes are taken from all. */
+  private static final int MOST_PER_SAMPLE = 8192;
+
+  private float min = Float.POSITIVE_INFINITY;
+  private float max = Float.NEGATIVE_INFINITY;
+  private final float[] halfMin = {Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY};
+  private final float[] halfMax = {Float.NEGATIVE_INFINITY, Float.NEGATIVE_INFINITY};
+  private long total;
+  private long counted;
+  private long nonFinite;
+
+  /** Bin i covers [(i − HALF)·width, (i − HALF + 1)·width). */
+  private final long[] bins = new long[BINS];
+
+  private float width;
+  private final float[] channelMin;
+  private final float[] channelMax;
+
+  /**
+   * Starts statistics.
+   *
+   * @param channels the size of the tensor's last dimension, or 0 to leave channels out
+   */
+  TensorStatistics(int channels) {
+    this.channelMin = new float[channels];
+    this.channelMax = new float[channels];
+    java.util.Arrays.fill(channelMin, Float.POSITIVE_INFINITY);
+    java.util.Arrays.fill(channelMax, Float.NEGATIVE_INFINITY);
+  }
+
+  /**
+   * Adds the values of one sample.
+   *
+   * @param values row-major
+   * @param sample the sample's number
+   */
+  void add(float[] values, int sample) {
+    float lo = Float.POSITIVE_INFINITY;
+    float hi = Float.NEGATIVE_INFINITY;
+    for (float v : values) {
+      lo = Math.min(lo, v);
+      hi = Math.max(hi, v);
+    }
+    if (!Float.isFinite(lo) || !Float.isFinite(hi)) {
+      lo = Float.POSITIVE_INFINITY;
+      hi = Float.NEGATIVE_INFINITY;
+      for (float v : values) {
+        if (Float.isFinite(v)) {
+          lo = Math.min(lo, v);
+          hi = Math.max(hi, v);
+        } else {
+          nonFinite++;
+        }
+      }
+    }
+    total += values.length;
+    if (lo <= hi) {
+      min = Math.min(min, lo);
+      max = Math.max(max, hi);
+      halfMin[sample & 1] = Math.min(halfMin[sample & 1], lo);
+      halfMax[sample & 1] = Math.max(halfMax[sample & 1], hi);
+      grow(Math.max(Math.abs(lo), Math.abs(hi)));
+    }
+    count(values, sample);
+    int channels = channelMin.length;
+    if (channels > 0) {
+      for (int from = 0; from + channels <= values.length; from += channels) {
+        extremes(values, from, channelMin, channelMax);
+      }
+    }
+  }
+
+  private static void extremes(float[] values, int from, float[] least, float[] most) {
+    for (int c = 0; c < least.length; c++) {
+      float v = values[from + c];
+      least[c] = Math.min(least[c], v);
+      most[c] = Math.max(most[c], v);
+    }
+  }
+
+  /** Counts a share of the values, the same from every sample, at positions that vary. */
+  private void count(float[] values, int sample) {
+    // An odd step walks over all channels, however many there are.
+    int step = Math.max(1, values.length / MOST_PER_SAMPLE) | 1;
+    float inverse = width == 0 ? 0 : 1 / width;
+    for (int i = step == 1 ? 0 : (int) (sample * 7919L % step); i < values.length; i += step) {
+      float v = values[i];
+      if (v == 0) {
+        counted++;
+      } else if (Float.isFinite(v)) {
+        int bin = HALF + (int) Math.floor(v * inverse);
+        bins[Math.max(0, Math.min(BINS - 1, bin))]++;
+        counted++;
+      }
+    }
+  }
+
+  private void grow(float magnitude) {
+    if (width == 0) {
+      if (magnitude > 0) {
+        width = Math.max(Float.MIN_NORMAL, magnitude / HALF);
+        // A power of two, so that doubling merges bins exactly.
+        width = Math.scalb(1f, Math.getExponent(width) + 1);
+      }
+      return;
+    }
+    while (magnitude >= width * HALF) {
+      for (int i = 0; i < HALF / 2; i++) {
+        bins[HALF + i] = bins[HALF + 2 * i] + bins[HALF + 2 * i + 1];
+        bins[HALF - 1 - i] = bins[HALF - 1 - 2 * i] + bins[HALF - 2 - 2 * i];
+      }
+      for (int i = HALF / 2; i < HALF; i++) {
+        bins[HALF + i] = 0;
+        bins[HALF - 1 - i] = 0;
+      }
+      width *= 2;
+    }
+  }
+
+  boolean isEmpty() {
+    return !(min <= max);
+  }
+
+  /** How many values were NaN or infinite. */
+  long nonFinite() {
+    return nonFinite;
+  }
+
+  Range minMax() {
+    return isEmpty() ? new Range(0, 0) : new Range(min, max);
+  }
+
+  /**
+   * Says how far the ranges of the even and of the odd samples differ.
+   *
+   * @return 0 if they are the same; 1 if they differ by the whole range; NaN with fewer than two
+   *     samples
+   */
+  double instability() {
+    if (!(halfMin[0] <= halfMax[0]) || !(halfMin[1] <= halfMax[1])) {
+      return Double.NaN;
+    }
+    double size = (double) max - min;
+    return size == 0
+        ? 0
+        : (Math.abs((double) halfMin[0] - halfMin[1]) + Math.abs((double) halfMax[0] - halfMax[1]))
+            / size;
+  }
+
+  /** The largest magnitude per channel; empty if channels were left out or nothing was seen. */
+  float[] channelMagnitudes() {
+    float[] out = new float[channelMin.length];
+    for (int c = 0; c < out.length; c++) {
+      out[c] = Math.max(0, Math.max(-channelMin[c], channelMax[c]));
+    }
+    return out;
+  }
+
+  /** The largest value per channel. */
+  float[] channelMaxima() {
+    return channelMax.clone();
+  }
+
+  /** How many values each channel saw. */
+  long valuesPerChannel() {
+    return channelMin.length == 0 ? 0 : total / channelMin.length;
+  }
+
+  /**
+   * Returns the range that leaves the given share of values outside, half at each end where both
+   * signs occur.
+   *
+   * @param percent such as 99.99
+   */
+  Range percentile(double percent) {
+    if (isEmpty()) {
+      return minMax();
+    }
+    double outside = counted * (100 - percent) / 100;
+    double each = min < 0 && max > 0 ? outside / 2 : outside;
+    float hi = max;
+    float lo = min;
+    double seen = 0;
+    if (max > 0) {
+      for (int i = BINS - 1; i >= HALF; i--) {
+        seen += bins[i];
+        if (seen > each) {
+          hi = Math.min(max, (i - HALF + 1) * width);
+          break;
+        }
+      }
+    }
+    seen = 0;
+    if (min < 0) {
+      for (int i = 0; i < HALF; i++) {
+        seen += bins[i];
+        if (seen > each) {
+          lo = Math.max(min, (i - HALF) * width);
+          break;
+        }
+      }
+    }
+    return new Range(lo, hi);
+  }
+
+  /**
+   * Returns the range with the least mean squared error after quantization.
+   *
+   * @param levels how many steps the range is divided into, such as 255
+   */
+  Range meanSquaredError(int levels) {
+    return RangeSearch.search(minMax(), (lo, hi) -> meanSquaredError(lo, hi, levels));
+  }
+
+  /**
+   * Estimates the mean squared error of a range: rounding errors are uniform over a step, values
+   * outside are clipped, zero is exact.
+   */
+  double meanSquaredError(double lo, double hi, int levels) {
+    double step = (hi - lo) / levels;
+    double rounding = step * step / 12;
+    double sum = 0;
+    for (int i = 0; i < BINS; i++) {
+      long n = bins[i];
+      if (n == 0) {
+        continue;
+      }
+      double center = (i - HALF + 0.5) * width;
+      double beyond = center > hi ? center - hi : center < lo ? lo - center : 0;
+      sum += n * (beyond > step / 2 ? beyond * beyond : rounding);
+    }
+    return counted == 0 ? 0 : sum / counted;
+  }
+
+  /**
+   * Returns the range whose quantized histogram tells the least apart from the original one
+   * (Kullback-Leibler divergence). Clips from above the magnitude, keeping the ratio of the ends.
+   *
+   * @param levels how many steps the range is divided into, such as 255
+   */
+  Range entropy(int levels) {
+    if (isEmpty() || width == 0) {
+      return minMax();
+    }
+    double best = Double.MAX_VALUE;
+    double bestShare = 1;
+    for (int s = 0; s <= 60; s++) {
+      double share = 0.1 + 0.9 * s / 60;
+      double d = divergence(Math.min(0, min) * share, Math.max(0, max) * share, levels);
+      if (d < best) {
+        best = d;
+        bestShare = share;
+      }
+    }
+    return new Range(
+        (float) (Math.min(0, min) * bestShare), (float) (Math.max(0, max) * bestShare));
+  }
+
+  private double divergence(double lo, double hi, int levels) {
+    int first = Math.max(0, HALF + (int) Math.floor(lo / width));
+    int last = Math.min(BINS - 1, HALF + (int) Math.ceil(hi / width) - 1);
+    double[] p = new double[Math.max(1, last - first + 1)];
+    double total = 0;
+    for (int i = 0; i < BINS; i++) {
+      int at = Math.max(first, Math.min(last, i)) - first;
+      p[at] += bins[i];
+      total += bins[i];
+    }
+    if (total == 0) {
+      return 0;
+    }
+    double[] merged = new double[levels + 1];
+    int[] filled = new int[levels + 1];
+    for (int i = 0; i < p.length; i++) {
+      int level = (int) ((long) i * levels / p.length);
+      long inside = bins[first + i];
+      if (inside > 0) {
+        merged[level] += inside;
+        filled[level]++;
+      }
+    }
+    double divergence = 0;
+    for (int i = 0; i < p.length; i++) {
+      if (p[i] > 0) {
+        int level = (int) ((long) i * levels / p.length);
+        double q = filled[level] == 0 ? 0.5 / total : merged[level] / filled[level] / total;
+        double share = p[i] / total;
+        divergence += share * Math.log(share / Math.max(q, 1e-12));
+      }
+    }
+    return divergence;
+  }
+}

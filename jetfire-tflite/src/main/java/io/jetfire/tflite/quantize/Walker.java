@@ -1,0 +1,154 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.Tensor;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.Subgraph;
+import io.jetfire.tflite.graph.Value;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Executes a subgraph piece by piece over all samples, each operator once.
+ *
+ * <p>What lies between executed and waiting operators is kept in files. Operators that wait can
+ * still be changed: that is how layers are fitted one after the other at the cost of one pass.
+ */
+final class Walker implements AutoCloseable {
+  private final Subgraph subgraph;
+  private final GraphRunner runner;
+  private final int samples;
+  private final Map<Value, ActivationStore> stores = new IdentityHashMap<>();
+  private final Set<Op> done = Collections.newSetFromMap(new IdentityHashMap<>());
+
+  /**
+   * Starts before the first operator.
+   *
+   * @param inputs per input of the subgraph, one tensor per sample; closed by their owner
+   */
+  Walker(Subgraph subgraph, GraphRunner runner, SampleStore inputs) {
+    this.subgraph = subgraph;
+    this.runner = runner;
+    this.samples = inputs.size();
+    for (int i = 0; i < subgraph.inputs().size(); i++) {
+      Value v = subgraph.inputs().get(i);
+      ActivationStore store = new ActivationStore(runner.folder());
+      stores.put(v, store);
+      for (int s = 0; s < samples; s++) {
+        store.add(Numbers.toForm(v, inputs.get(s).get(i)));
+      }
+    }
+  }
+
+  /**
+   * Executes what a value depends on; afterwards it can be read until its consumers are executed.
+   */
+  void advance(Value value) {
+    if (stores.containsKey(value) || value.isConstant()) {
+      return;
+    }
+    Set<Op> needed = new HashSet<>();
+    collect(value, needed);
+    List<Op> ops = subgraph.ops().stream().filter(needed::contains).toList();
+    List<Value> inputs = new ArrayList<>();
+    List<Value> outputs = new ArrayList<>();
+    for (Op op : ops) {
+      for (Value v : op.inputs()) {
+        if (v != null && stores.containsKey(v) && !inputs.contains(v)) {
+          inputs.add(v);
+        }
+      }
+      for (Value v : op.outputs()) {
+        boolean wanted =
+            v == value
+                || v.consumers().stream().anyMatch(c -> !done.contains(c) && !needed.contains(c));
+        if (wanted) {
+          outputs.add(v);
+        }
+      }
+    }
+    List<ActivationStore> made = new ArrayList<>();
+    try (GraphRunner.Running running = runner.open(Segments.extract(ops, inputs, outputs))) {
+      for (Value v : outputs) {
+        ActivationStore store = new ActivationStore(runner.folder());
+        made.add(store);
+        stores.put(v, store);
+      }
+      for (int s = 0; s < samples; s++) {
+        List<Tensor> in = new ArrayList<>();
+        for (Value v : inputs) {
+          in.add(store(v).get(s));
+        }
+        running.run(in);
+        for (int o = 0; o < outputs.size(); o++) {
+          made.get(o).add(running.output(o));
+        }
+      }
+    }
+    done.addAll(ops);
+    release(value);
+  }
+
+  private void collect(Value value, Set<Op> needed) {
+    if (stores.containsKey(value)) {
+      return;
+    }
+    value
+        .producer()
+        .ifPresent(
+            op -> {
+              if (needed.add(op)) {
+                for (Value v : op.inputs()) {
+                  if (v != null) {
+                    collect(v, needed);
+                  }
+                }
+              }
+            });
+  }
+
+  private void release(Value kept) {
+    stores
+        .entrySet()
+        .removeIf(
+            e -> {
+              boolean idle = e.getKey() != kept && done.containsAll(e.getKey().consumers());
+              if (idle) {
+                e.getValue().close();
+              }
+              return idle;
+            });
+  }
+
+  private ActivationStore store(Value value) {
+    ActivationStore store = stores.get(value);
+    if (store == null) {
+      throw new IllegalStateException(value.name() + " was not computed yet");
+    }
+    return store;
+  }
+
+  int samples() {
+    return samples;
+  }
+
+  /** The real numbers of a value in one sample. */
+  float[] read(Value value, int sample) {
+    return Numbers.reals(value, store(value).get(sample));
+  }
+
+  /** The shape of a value in one sample. */
+  int[] shape(Value value, int sample) {
+    return store(value).get(sample).shape();
+  }
+
+  @Override
+  public void close() {
+    stores.values().forEach(ActivationStore::close);
+    stores.clear();
+  }
+}

@@ -1,0 +1,327 @@
+package io.jetfire.tflite.quantize;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the integers that stand for a layer's weights.
+ *
+ * <p>Three steps, each of which can be left out. The target: weights that, applied to what the
+ * quantized network feeds, come closest to what the float layer gave (ridge regression towards the
+ * float weights), which repairs errors made upstream. The rounding: column by column, with each
+ * column's error carried over to those that correlate with it (successive projection on the factor
+ * of the input covariance, known as GPTQ or Babai's nearest plane), then a few rounds of coordinate
+ * descent. The bias: what remains of the mean error.
+ */
+final class WeightFit {
+  /** Below this many rows per input, regression would learn the calibration samples by heart. */
+  private static final int ROWS_PER_INPUT = 10;
+
+  /** Beyond this many inputs the factorization would take longer than it is worth. */
+  static final int MAX_INPUTS = 5000;
+
+  private static final double DAMPING = 0.01;
+  private static final int DESCENT_ROUNDS = 3;
+
+  /**
+   * How to fit.
+   *
+   * @param bits of a weight; 0 to keep weights float
+   * @param perChannel whether every output has a scale of its own
+   * @param carryErrors whether rounding errors are carried over to correlated weights
+   * @param regress whether weights are aimed at the float layer's outputs
+   * @param correctBias whether the mean error goes into the bias
+   * @param ridge how strongly regression holds on to the float weights, relative to the mean
+   *     variance of an input
+   */
+  record Settings(
+      int bits,
+      boolean perChannel,
+      boolean carryErrors,
+      boolean regress,
+      boolean correctBias,
+      double ridge) {}
+
+  /**
+   * Fitted weights.
+   *
+   * @param integers outputs × inputs; empty if weights stay float
+   * @param scales one per output, or one
+   * @param weights outputs × inputs, the real numbers that the integers stand for
+   * @param bias one per output
+   */
+  record Fitted(int[][] integers, float[] scales, float[][] weights, float[] bias) {}
+
+  private WeightFit() {}
+
+  /**
+   * Fits a layer.
+   *
+   * @param weights outputs × inputs
+   * @param bias one per output
+   * @param statistics what the layer is fed with, or null to round to nearest
+   * @param minimumScale per output, the smallest scale with which the bias does not overflow
+   */
+  static Fitted fit(
+      float[][] weights,
+      float[] bias,
+      @Nullable LayerStatistics statistics,
+      float[] minimumScale,
+      Settings settings) {
+    int outputs = weights.length;
+    float[][] target = weights;
+    int groups = statistics == null ? 1 : statistics.groups;
+    int perGroup = outputs / groups;
+    LayerStatistics.Moments[] moments = new LayerStatistics.Moments[groups];
+    if (statistics != null && statistics.rows() > 0) {
+      boolean regress =
+          settings.regress() && statistics.rows() >= (long) ROWS_PER_INPUT * statistics.inputs();
+      target = new float[outputs][];
+      for (int g = 0; g < groups; g++) {
+        moments[g] = statistics.moments(g);
+        int from = g * perGroup;
+        float[][] part = Arrays.copyOfRange(weights, from, from + perGroup);
+        float[][] aimed = regress ? regress(part, moments[g], settings.ridge()) : part;
+        System.arraycopy(aimed, 0, target, from, perGroup);
+      }
+    }
+    int[][] integers = new int[0][];
+    float[] scales = new float[0];
+    float[][] real = target;
+    if (settings.bits() > 0) {
+      scales = scales(target, settings, minimumScale);
+      integers = new int[outputs][];
+      real = new float[outputs][];
+      for (int g = 0; g < groups; g++) {
+        int from = g * perGroup;
+        float[][] part = Arrays.copyOfRange(target, from, from + perGroup);
+        float[] partScales = new float[perGroup];
+        for (int o = 0; o < perGroup; o++) {
+          partScales[o] = scales[scales.length == 1 ? 0 : from + o];
+        }
+        LayerStatistics.Moments m = moments[g];
+        int[][] rounded =
+            m != null && settings.carryErrors()
+                ? carry(part, partScales, m, settings.bits())
+                : nearest(part, partScales, settings.bits());
+        for (int o = 0; o < perGroup; o++) {
+          integers[from + o] = rounded[o];
+          real[from + o] = new float[rounded[o].length];
+          for (int i = 0; i < rounded[o].length; i++) {
+            real[from + o][i] = partScales[o] * rounded[o][i];
+          }
+        }
+      }
+    }
+    float[] corrected = bias.clone();
+    if (settings.correctBias() && statistics != null && statistics.rows() > 0) {
+      for (int o = 0; o < outputs; o++) {
+        LayerStatistics.Moments m = moments[o / perGroup];
+        double shift = 0;
+        for (int i = 0; i < weights[o].length; i++) {
+          shift += weights[o][i] * m.meantMean()[i] - real[o][i] * m.seenMean()[i];
+        }
+        corrected[o] = (float) (bias[o] + shift);
+      }
+    }
+    return new Fitted(integers, scales, real, corrected);
+  }
+
+  static int limit(int bits) {
+    return (1 << (bits - 1)) - 1;
+  }
+
+  private static float[] scales(float[][] target, Settings settings, float[] minimumScale) {
+    int limit = limit(settings.bits());
+    float[] scales = new float[target.length];
+    for (int o = 0; o < target.length; o++) {
+      float max = 0;
+      for (float w : target[o]) {
+        max = Math.max(max, Math.abs(w));
+      }
+      float scale = Math.max(max, 1e-9f) / limit;
+      if (settings.bits() < 8) {
+        scale *= bestShrink(target[o], scale, limit);
+      }
+      scales[o] = Math.max(scale, minimumScale[o]);
+    }
+    if (!settings.perChannel()) {
+      float max = 0;
+      for (float s : scales) {
+        max = Math.max(max, s);
+      }
+      return new float[] {max};
+    }
+    return scales;
+  }
+
+  /** With few levels, clipping the largest weights a little costs less than coarse steps. */
+  private static float bestShrink(float[] row, float scale, int limit) {
+    float best = 1;
+    double least = Double.MAX_VALUE;
+    for (float f = 1f; f > 0.45f; f -= 0.05f) {
+      double error = 0;
+      for (float w : row) {
+        double d = w - scale * f * clamp(Math.rint(w / (scale * f)), limit);
+        error += d * d;
+      }
+      if (error < least) {
+        least = error;
+        best = f;
+      }
+    }
+    return best;
+  }
+
+  static int[][] nearest(float[][] target, float[] scales, int bits) {
+    int limit = limit(bits);
+    int[][] out = new int[target.length][];
+    for (int o = 0; o < target.length; o++) {
+      out[o] = new int[target[o].length];
+      for (int i = 0; i < out[o].length; i++) {
+        out[o][i] = clamp(Math.rint(target[o][i] / scales[o]), limit);
+      }
+    }
+    return out;
+  }
+
+  private static int clamp(double value, int limit) {
+    return (int) Math.max(-limit, Math.min(limit, value));
+  }
+
+  private static double meanDiagonal(double[][] h) {
+    double sum = 0;
+    for (int i = 0; i < h.length; i++) {
+      sum += h[i][i];
+    }
+    return sum / h.length;
+  }
+
+  /** w* = (H + λI)⁻¹·(C·w + λ·w), λ relative to the mean of H's diagonal. */
+  private static float[][] regress(float[][] weights, LayerStatistics.Moments m, double ridge) {
+    int k = m.seen().length;
+    double lambda = ridge * meanDiagonal(m.seen());
+    if (!(lambda > 0)) {
+      return weights;
+    }
+    double[][] h = new double[k][];
+    for (int i = 0; i < k; i++) {
+      h[i] = m.seen()[i].clone();
+      h[i][i] += lambda;
+    }
+    double[][] right = new double[k][weights.length];
+    double[][] transposed = new double[k][weights.length];
+    for (int i = 0; i < k; i++) {
+      for (int o = 0; o < weights.length; o++) {
+        transposed[i][o] = weights[o][i];
+      }
+    }
+    for (int i = 0; i < k; i++) {
+      for (int j = 0; j < k; j++) {
+        Matrices.addRow(right[i], 0, weights.length, m.cross()[i][j], transposed[j]);
+      }
+      Matrices.addRow(right[i], 0, weights.length, lambda, transposed[i]);
+    }
+    if (!Matrices.factorReversed(h)) {
+      return weights;
+    }
+    Matrices.solve(h, right);
+    float[][] out = new float[weights.length][k];
+    for (int i = 0; i < k; i++) {
+      for (int o = 0; o < weights.length; o++) {
+        out[o][i] = (float) right[i][o];
+      }
+    }
+    return out;
+  }
+
+  private static int[][] carry(
+      float[][] target, float[] scales, LayerStatistics.Moments m, int bits) {
+    int k = m.seen().length;
+    int outputs = target.length;
+    double mean = meanDiagonal(m.seen());
+    if (k > MAX_INPUTS || !(mean > 0)) {
+      return nearest(target, scales, bits);
+    }
+    int[] order =
+        IntStream.range(0, k)
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> -m.seen()[i][i]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    double[][] h = new double[k][k];
+    for (int i = 0; i < k; i++) {
+      for (int j = 0; j < k; j++) {
+        h[i][j] = m.seen()[order[i]][order[j]];
+      }
+      h[i][i] += DAMPING * mean;
+    }
+    double[][] l = new double[k][];
+    for (int i = 0; i < k; i++) {
+      l[i] = h[i].clone();
+    }
+    if (!Matrices.factorReversed(l)) {
+      return nearest(target, scales, bits);
+    }
+    int limit = limit(bits);
+    // H = Lᵀ·L: column j is rounded so that component j of L·(w − q), which depends on the columns
+    // up to j alone, gets as small as it can.
+    double[][] error = new double[k][outputs];
+    int[][] q = new int[outputs][k];
+    double[] carried = new double[outputs];
+    for (int j = 0; j < k; j++) {
+      Arrays.fill(carried, 0);
+      for (int i = 0; i < j; i++) {
+        double f = l[j][i];
+        if (f != 0) {
+          Matrices.addRow(carried, 0, outputs, f, error[i]);
+        }
+      }
+      double pivot = l[j][j];
+      int column = order[j];
+      for (int o = 0; o < outputs; o++) {
+        double w = target[o][column];
+        q[o][column] = clamp(Math.rint((w + carried[o] / pivot) / scales[o]), limit);
+        error[j][o] = w - (double) scales[o] * q[o][column];
+      }
+    }
+    descend(target, scales, h, order, q, limit);
+    return q;
+  }
+
+  /** Rounds every weight again, given all others, while that lowers the error. */
+  private static void descend(
+      float[][] target, float[] scales, double[][] h, int[] order, int[][] q, int limit) {
+    int k = order.length;
+    double[] error = new double[k];
+    double[] slope = new double[k];
+    for (int o = 0; o < target.length; o++) {
+      Arrays.fill(slope, 0);
+      for (int i = 0; i < k; i++) {
+        error[i] = target[o][order[i]] - (double) scales[o] * q[o][order[i]];
+        Matrices.addRow(slope, 0, k, error[i], h[i]);
+      }
+      for (int round = 0; round < DESCENT_ROUNDS; round++) {
+        boolean changed = false;
+        for (int i = 0; i < k; i++) {
+          int column = order[i];
+          double w = target[o][column];
+          double ideal = error[i] - slope[i] / h[i][i];
+          int better = clamp(Math.rint((w - ideal) / scales[o]), limit);
+          if (better != q[o][column]) {
+            double step = (q[o][column] - better) * (double) scales[o];
+            q[o][column] = better;
+            error[i] += step;
+            Matrices.addRow(slope, 0, k, step, h[i]);
+            changed = true;
+          }
+        }
+        if (!changed) {
+          break;
+        }
+      }
+    }
+  }
+}
