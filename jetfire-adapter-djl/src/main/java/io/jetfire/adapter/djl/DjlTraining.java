@@ -24,9 +24,12 @@ import org.jspecify.annotations.Nullable;
  * What to train with DJL, and how: the description that the training backend {@code djl} executes.
  *
  * <pre>{@code
- * Training training = DjlTraining.of("mlp-v1", () -> new Mlp(64, 10, new int[] {32}))
+ * Supplier<Block> network = () -> new SequentialBlock()
+ *     .add(Blocks.batchFlattenBlock())
+ *     .add(Linear.builder().setUnits(10).build());
+ * DjlTraining training = DjlTraining.of("digits-v1", network)
  *     .dataset(digits)
- *     .preprocessing(Preprocessing.none().normalize(0, 255))
+ *     .preprocessing(Preprocessing.resize(28, 28).normalize(0, 255))
  *     .epochs(8)
  *     .batchSize(32)
  *     .learningRate(LearningRate.cosine(0.003, 1))

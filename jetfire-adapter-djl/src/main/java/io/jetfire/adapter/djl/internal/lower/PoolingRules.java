@@ -37,7 +37,11 @@ final class PoolingRules {
     }
   }
 
-  /** maxPool(kernel, stride, padding, ceil), avgPool(kernel, stride, padding, ceil, countPad). */
+  /**
+   * maxPool(kernel, stride, padding, ceil), avgPool(kernel, stride, padding, ceil, countPadding).
+   * DJL 0.35 passes the last one on to a library that counts padding in any case, as seen by
+   * running it, so it is not looked at here.
+   */
   private static void pool(TracedCall call, boolean max) {
     Emitter emit = call.emit();
     int[] in = Emitter.shape(call.on());
@@ -78,11 +82,10 @@ final class PoolingRules {
       return padding == 0 && behind() == 0;
     }
 
-    /** The elements that PyTorch divides a window's sum by. */
-    int divisor(int window, boolean countPadding) {
+    /** The elements that PyTorch divides a window's sum by: padding counts, but not beyond it. */
+    int divisor(int window) {
       int start = window * stride - padding;
-      int end = Math.min(start + extent, size + padding);
-      return countPadding ? end - start : Math.min(end, size) - Math.max(start, 0);
+      return Math.min(start + extent, size + padding) - start;
     }
   }
 
@@ -98,9 +101,8 @@ final class PoolingRules {
 
   private static void pool(TracedCall call, boolean max, Value input, Window h, Window w) {
     Emitter emit = call.emit();
-    boolean countPadding = !max && call.flag(4);
     boolean plain = h.isPlain() && w.isPlain();
-    boolean same = !plain && !countPadding && h.isSame() && w.isSame();
+    boolean same = !plain && max && h.isSame() && w.isSame();
     Value image = emit.channelsLast(input);
     if (!plain && !same) {
       float filler = max && !isNotNegative(call) ? -Float.MAX_VALUE : 0;
@@ -124,19 +126,18 @@ final class PoolingRules {
                     .set("filter_width", w.extent()),
             image);
     if (!max && !plain && !same) {
-      pooled = correctDivisors(emit, pooled, h, w, countPadding);
+      pooled = correctDivisors(emit, pooled, h, w);
     }
     call.result(emit.reshape(emit.channelsFirst(pooled), call.resultShape()));
   }
 
   /** After padding with zeros every window was divided by its whole area. */
-  private static Value correctDivisors(
-      Emitter emit, Value pooled, Window h, Window w, boolean countPadding) {
+  private static Value correctDivisors(Emitter emit, Value pooled, Window h, Window w) {
     float[] factors = new float[h.count() * w.count()];
     boolean any = false;
     for (int y = 0; y < h.count(); y++) {
       for (int x = 0; x < w.count(); x++) {
-        int divisor = h.divisor(y, countPadding) * w.divisor(x, countPadding);
+        int divisor = h.divisor(y) * w.divisor(x);
         factors[y * w.count() + x] = (float) (h.extent() * w.extent()) / divisor;
         any |= divisor != h.extent() * w.extent();
       }

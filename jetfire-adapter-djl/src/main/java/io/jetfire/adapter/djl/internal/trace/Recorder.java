@@ -778,6 +778,6 @@ final class Recorder {
         || className.startsWith("java.")
         || className.startsWith("jdk.")
         || className.contains("$Proxy")
-        || className.startsWith("io.jetfire.adapter.djl.internal.");
+        || className.startsWith("io.jetfire.adapter.djl.internal.trace.");
   }
 }
