@@ -15,7 +15,7 @@ public record RunFailure(Cause cause, String message, long line) {
     OUT_OF_MEMORY,
     /** An operator is not known, or not for such tensors. */
     UNSUPPORTED_OPERATOR,
-    /** A delegate could not be made, or refused the model. */
+    /** A delegate could not be made, refused the model, or failed while it ran. */
     DELEGATE_REFUSED,
     /** Native code crashed. */
     NATIVE_CRASH,

@@ -8,13 +8,13 @@ package io.jetfire;
  */
 public enum Unit {
   /** 1e-9 s. */
-  NANOSECONDS("ns", Dimension.TIME, 1e-9),
+  NANOSECONDS("ns", Dimension.TIME, 1),
   /** 1e-6 s. */
-  MICROSECONDS("us", Dimension.TIME, 1e-6),
+  MICROSECONDS("us", Dimension.TIME, 1e3),
   /** 1e-3 s. */
-  MILLISECONDS("ms", Dimension.TIME, 1e-3),
+  MILLISECONDS("ms", Dimension.TIME, 1e6),
   /** Seconds. */
-  SECONDS("s", Dimension.TIME, 1),
+  SECONDS("s", Dimension.TIME, 1e9),
   /** Bytes. */
   BYTES("B", Dimension.SIZE, 1),
   /** 1024 bytes. */
@@ -30,7 +30,7 @@ public enum Unit {
   /** Degrees Celsius. */
   CELSIUS("C", Dimension.TEMPERATURE, 1),
   /** 1e-3 V. */
-  MILLIVOLTS("mV", Dimension.VOLTAGE, 1e-3),
+  MILLIVOLTS("mV", Dimension.VOLTAGE, 1),
   /** Clock cycles. */
   CYCLES("cycles", Dimension.CYCLES, 1),
   /** 1,000,000 bytes in a second. */
@@ -38,7 +38,7 @@ public enum Unit {
 
   /** What units measure; only units of one dimension can be converted into each other. */
   public enum Dimension {
-    /** Base unit: second. */
+    /** Base unit: nanosecond. */
     TIME,
     /** Base unit: byte. */
     SIZE,
@@ -46,7 +46,7 @@ public enum Unit {
     NUMBER,
     /** Base unit: degree Celsius. */
     TEMPERATURE,
-    /** Base unit: volt. */
+    /** Base unit: millivolt. */
     VOLTAGE,
     /** Base unit: cycle. */
     CYCLES,

@@ -1,0 +1,4 @@
+@NullMarked
+package io.jetfire.core.internal.gate;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.jetfire.core.internal.parse;
+
+import org.jspecify.annotations.NullMarked;

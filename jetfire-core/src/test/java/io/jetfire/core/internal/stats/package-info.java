@@ -1,0 +1,4 @@
+@NullMarked
+package io.jetfire.core.internal.stats;
+
+import org.jspecify.annotations.NullMarked;
