@@ -179,6 +179,13 @@ final class TextParser implements LineReader.Sink {
       }
       return true;
     }
+    if (m.startsWith("Loading model from: ")) {
+      RunState run = at(line);
+      if (run.model.isEmpty()) {
+        run.model = m.substring("Loading model from: ".length()).trim();
+      }
+      return true;
+    }
     if (m.startsWith("Initialized session in ")) {
       Matcher i = INITIALIZED.matcher(m);
       RunState current = open.get(line.stream());
