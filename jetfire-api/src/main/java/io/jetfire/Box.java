@@ -42,12 +42,17 @@ public record Box(float left, float top, float right, float bottom) {
    * @return from 0 (disjoint, or both empty) to 1 (equal)
    */
   public float iou(Box other) {
-    float w = Math.min(right, other.right) - Math.max(left, other.left);
-    float h = Math.min(bottom, other.bottom) - Math.max(top, other.top);
+    // In double: products of floats neither overflow nor vanish there.
+    double w = (double) Math.min(right, other.right) - Math.max(left, other.left);
+    double h = (double) Math.min(bottom, other.bottom) - Math.max(top, other.top);
     if (w <= 0 || h <= 0) {
       return 0;
     }
-    float intersection = w * h;
-    return intersection / (area() + other.area() - intersection);
+    double intersection = w * h;
+    return (float) (intersection / (exactArea() + other.exactArea() - intersection));
+  }
+
+  private double exactArea() {
+    return ((double) right - left) * ((double) bottom - top);
   }
 }

@@ -59,13 +59,11 @@ public final class DeviceQuery {
     }
 
     private static Pattern glob(String value) {
-      return Pattern.compile(
-          Pattern.compile("\\*")
-              .splitAsStream(value + " ")
-              .map(Pattern::quote)
-              .collect(Collectors.joining(".*"))
-              .replace(" \\E", "\\E"),
-          Pattern.CASE_INSENSITIVE);
+      StringBuilder regex = new StringBuilder();
+      for (String literal : value.split("\\*", -1)) {
+        regex.append(regex.length() == 0 ? "" : ".*").append(Pattern.quote(literal));
+      }
+      return Pattern.compile(regex.toString(), Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
     }
 
     @Override

@@ -208,7 +208,9 @@ public final class DeviceRun implements Description {
         && frameCount == r.frameCount
         && timeLimit.equals(r.timeLimit)
         && attempts == r.attempts
-        && Objects.equals(maxCost, r.maxCost);
+        && (maxCost == null
+            ? r.maxCost == null
+            : r.maxCost != null && maxCost.compareTo(r.maxCost) == 0);
   }
 
   private static @Nullable String id(@Nullable Dataset dataset) {
@@ -443,7 +445,11 @@ public final class DeviceRun implements Description {
       problems.check(
           !timeLimit.isNegative() && !timeLimit.isZero(), "the time limit must be positive");
       problems.check(
-          maxCost == null || maxCost.signum() >= 0, "the cost limit must not be negative");
+          maxCost == null
+              || (maxCost.signum() >= 0
+                  && maxCost.scale() <= 6
+                  && (long) maxCost.precision() - maxCost.scale() <= 9),
+          "the cost limit is from 0 to 999999999 dollars, with at most 6 decimals");
       problems.raise();
       if (devices.isEmpty()) {
         devices.add(DeviceQuery.any());

@@ -3,13 +3,13 @@ package io.jetfire;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -350,7 +350,7 @@ public final class Experiment implements Description {
       problems.check(
           evaluation == null || decoding != null,
           "an evaluation needs decoding(decoder) to understand the outputs");
-      Set<String> names = new HashSet<>();
+      Set<String> names = new TreeSet<>();
       for (Converter c : converters) {
         problems.check(
             names.add(c.recipe().name()),
@@ -358,11 +358,12 @@ public final class Experiment implements Description {
                 + c.recipe().name()
                 + "'; give one another name");
       }
+      Set<String> available = names.isEmpty() ? Set.of("model") : names;
       for (DeviceRun r : deviceRuns) {
         for (String v : r.variants()) {
           problems.check(
-              converters.isEmpty() || names.contains(v),
-              r.farm() + " should measure the variant '" + v + "', but there are " + names);
+              available.contains(v),
+              r.farm() + " should measure the variant '" + v + "', but there are " + available);
         }
       }
       for (Gate g : gates) {

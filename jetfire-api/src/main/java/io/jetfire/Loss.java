@@ -107,6 +107,18 @@ public sealed interface Loss {
    * @param negativesPerPositive how many background anchors count per matched one
    */
   record Ssd(SsdAnchors anchors, double matchThreshold, int negativesPerPositive) implements Loss {
+    /** Checks the numbers. */
+    public Ssd {
+      Problems problems = new Problems("The SSD loss");
+      problems.check(
+          matchThreshold > 0 && matchThreshold <= 1,
+          "the match threshold is above 0 and at most 1, not " + matchThreshold);
+      problems.check(
+          negativesPerPositive >= 0,
+          "negatives per positive are at least 0, not " + negativesPerPositive);
+      problems.raise();
+    }
+
     @Override
     public double of(List<Tensor> outputs, Sample sample) {
       return Losses.ssd(this, outputs, sample);

@@ -61,7 +61,8 @@ final class Losses {
       }
     }
     Arrays.sort(background, 0, negatives);
-    int hard = Math.min(negatives, loss.negativesPerPositive() * Math.max(1, positives));
+    int hard =
+        (int) Math.min(negatives, (long) loss.negativesPerPositive() * Math.max(1, positives));
     for (int i = negatives - hard; i < negatives; i++) {
       classLoss += background[i];
     }

@@ -18,14 +18,15 @@ public sealed interface Prediction {
     }
 
     /**
-     * Returns the class with the highest score; the first of several equal ones.
+     * Returns the class with the highest score; the first of several equal ones. NaN is never the
+     * highest unless there is nothing else.
      *
      * @return the label
      */
     public int best() {
       int best = 0;
       for (int i = 1; i < scores.size(); i++) {
-        if (scores.get(i) > scores.get(best)) {
+        if (scores.get(i) > scores.get(best) || scores.get(best).isNaN()) {
           best = i;
         }
       }

@@ -20,6 +20,9 @@ import java.util.stream.Collectors;
  * of the model's input. Immutable and thread-safe.
  */
 public final class Preprocessing {
+  /** A hundred megapixels: beyond every model, and small enough to be computed. */
+  private static final long MOST_PIXELS = 100_000_000;
+
   private static final Preprocessing NONE = new Preprocessing(List.of());
 
   private final List<Step> steps;
@@ -38,7 +41,12 @@ public final class Preprocessing {
    * @param width the new width, at least 1
    * @param height the new height, at least 1
    */
-  public record Resize(int width, int height) implements Step {}
+  public record Resize(int width, int height) implements Step {
+    /** Checks the numbers. */
+    public Resize {
+      checkSize(width, height);
+    }
+  }
 
   /**
    * Cuts the middle out of an image; at most what it has.
@@ -46,7 +54,12 @@ public final class Preprocessing {
    * @param width the width to keep, at least 1
    * @param height the height to keep, at least 1
    */
-  public record CenterCrop(int width, int height) implements Step {}
+  public record CenterCrop(int width, int height) implements Step {
+    /** Checks the numbers. */
+    public CenterCrop {
+      checkSize(width, height);
+    }
+  }
 
   /**
    * Changes the channels of an RGB image.
@@ -62,10 +75,30 @@ public final class Preprocessing {
    * @param std one value, or one per channel; not 0
    */
   public record Normalize(List<Float> mean, List<Float> std) implements Step {
-    /** Copies the lists. */
+    /** Copies the lists and checks the numbers. */
     public Normalize {
       mean = List.copyOf(mean);
       std = List.copyOf(std);
+      if (mean.isEmpty() || mean.size() != std.size()) {
+        throw new ConfigurationException(
+            "normalize needs as many means as standard deviations, at least one, but was given "
+                + mean.size()
+                + " and "
+                + std.size());
+      }
+      for (float m : mean) {
+        if (!Float.isFinite(m)) {
+          throw new ConfigurationException("normalize needs finite means, but was given " + m);
+        }
+      }
+      for (float s : std) {
+        if (s == 0 || !Float.isFinite(s)) {
+          throw new ConfigurationException(
+              "normalize divides by the standard deviation, which must be finite and not 0, but"
+                  + " was "
+                  + s);
+        }
+      }
     }
   }
 
@@ -114,7 +147,7 @@ public final class Preprocessing {
    * @return a preprocessing of that step
    */
   public static Preprocessing resize(int width, int height) {
-    return NONE.then(new Resize(positive(width, "width"), positive(height, "height")));
+    return NONE.then(new Resize(width, height));
   }
 
   /**
@@ -135,7 +168,7 @@ public final class Preprocessing {
    * @return this and that step
    */
   public Preprocessing centerCrop(int width, int height) {
-    return then(new CenterCrop(positive(width, "width"), positive(height, "height")));
+    return then(new CenterCrop(width, height));
   }
 
   /**
@@ -167,20 +200,6 @@ public final class Preprocessing {
    * @return this and that step
    */
   public Preprocessing normalize(float[] mean, float[] std) {
-    if (mean.length == 0 || mean.length != std.length) {
-      throw new ConfigurationException(
-          "normalize needs as many means as standard deviations, at least one, but was given "
-              + mean.length
-              + " and "
-              + std.length);
-    }
-    for (float s : std) {
-      if (s == 0 || !Float.isFinite(s)) {
-        throw new ConfigurationException(
-            "normalize divides by the standard deviation, which must be finite and not 0, but was "
-                + s);
-      }
-    }
     return then(new Normalize(boxed(mean), boxed(std)));
   }
 
@@ -281,11 +300,17 @@ public final class Preprocessing {
     return new Preprocessing(more);
   }
 
-  private static int positive(int value, String what) {
-    if (value < 1) {
-      throw new ConfigurationException("The " + what + " must be at least 1, but was " + value);
+  private static void checkSize(int width, int height) {
+    if (width < 1 || height < 1 || (long) width * height > MOST_PIXELS) {
+      throw new ConfigurationException(
+          "An image has a width and a height of at least 1 and at most "
+              + MOST_PIXELS
+              + " pixels, but "
+              + width
+              + " x "
+              + height
+              + " was asked for");
     }
-    return value;
   }
 
   private static List<Float> boxed(float[] values) {

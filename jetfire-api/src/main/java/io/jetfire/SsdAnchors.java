@@ -3,6 +3,7 @@ package io.jetfire;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -28,6 +29,9 @@ public final class SsdAnchors {
 
   /** What logarithms of sizes are divided by. */
   private static final float SIZE_VARIANCE = 0.2f;
+
+  /** More anchors than any detector has; keeps a hostile description from filling the memory. */
+  private static final int MOST = 1_000_000;
 
   private final List<Level> levels;
   private final float[] boxes; // cx, cy, w, h of each anchor
@@ -64,6 +68,19 @@ public final class SsdAnchors {
   }
 
   private SsdAnchors(List<Level> levels) {
+    double wanted = 0;
+    for (Level level : levels) {
+      wanted +=
+          (double) level.rows()
+              * level.columns()
+              * level.scales().size()
+              * level.aspectRatios().size();
+    }
+    if (wanted > MOST) {
+      throw new ConfigurationException(
+          String.format(
+              Locale.ROOT, "%.0f anchors are too many; there may be at most %d", wanted, MOST));
+    }
     this.levels = List.copyOf(levels);
     List<float[]> all = new ArrayList<>();
     for (Level level : levels) {

@@ -36,15 +36,15 @@ public final class Tensor {
    * @throws IllegalArgumentException if a dimension is negative or the number of bytes does not fit
    */
   public static Tensor of(TensorType type, ByteBuffer data, int... shape) {
-    long bytes = elementCount(shape) * type.bytes();
-    if (bytes != data.remaining()) {
+    long elements = elementCount(shape);
+    if (elements * type.bytes() != data.remaining()) {
       throw new IllegalArgumentException(
           "A "
               + type
               + " tensor of shape "
               + Arrays.toString(shape)
               + " needs "
-              + bytes
+              + elements * type.bytes()
               + " bytes, but the buffer has "
               + data.remaining());
     }
@@ -248,12 +248,26 @@ public final class Tensor {
 
   private static long elementCount(int[] shape) {
     long n = 1;
+    boolean empty = false;
+    boolean tooLarge = false;
     for (int d : shape) {
       if (d < 0) {
         throw new IllegalArgumentException("Negative dimension in " + Arrays.toString(shape));
       }
-      n = Math.multiplyExact(n, (long) d);
+      empty |= d == 0;
+      n *= Math.max(1, d);
+      if (n > Integer.MAX_VALUE) {
+        tooLarge = true;
+        n = 1;
+      }
     }
-    return n;
+    if (tooLarge && !empty) {
+      throw new IllegalArgumentException(
+          "A tensor has at most "
+              + Integer.MAX_VALUE
+              + " elements, but the shape is "
+              + Arrays.toString(shape));
+    }
+    return empty ? 0 : n;
   }
 }

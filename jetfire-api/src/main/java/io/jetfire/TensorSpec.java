@@ -101,6 +101,7 @@ public final class TensorSpec {
    *
    * @param values a tensor of any type whose elements are real numbers
    * @return a tensor of {@link #type()}, with the shape of {@code values}
+   * @throws DataException if a value is no number and the type is an integer one, which has none
    */
   public Tensor quantize(Tensor values) {
     if (values.type() == type && quantization == null) {
@@ -147,7 +148,11 @@ public final class TensorSpec {
     return Tensor.ofFloats(values, raw.shape());
   }
 
-  private static long round(float real, float scale, int zeroPoint, long min, long max) {
+  private long round(float real, float scale, int zeroPoint, long min, long max) {
+    if (Float.isNaN(real)) {
+      throw new DataException(
+          "The tensor '" + name + "' of type " + type + " cannot take NaN; check the input");
+    }
     double q = Math.rint((double) real / scale) + zeroPoint;
     return (long) Math.max(min, Math.min(max, q));
   }
