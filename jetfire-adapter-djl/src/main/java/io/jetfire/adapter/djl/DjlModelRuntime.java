@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Replays trained models on DJL's engine, on the CPU and in this process. */
 final class DjlModelRuntime implements ModelRuntime {
+  private static final String SIGNATURE = "serving_default";
+
   private final ProviderContext context;
   private @Nullable DjlEngine engine;
 
@@ -60,6 +62,16 @@ final class DjlModelRuntime implements ModelRuntime {
 
   @Override
   public Session open(Model model, Options options) {
+    if (!formats().contains(model.format())) {
+      throw new ConfigurationException(
+          "The runtime djl executes "
+              + formats()
+              + ", but "
+              + model
+              + " is of the format "
+              + model.format()
+              + ". Use the runtime of that format.");
+    }
     if (!options.delegate().equals(Delegate.CPU)) {
       throw new ConfigurationException(
           "Model "
@@ -69,6 +81,11 @@ final class DjlModelRuntime implements ModelRuntime {
               + ": the runtime djl has "
               + delegates()
               + ". Ask for one of them.");
+    }
+    String signature = options.signature().orElse(SIGNATURE);
+    if (!signature.equals(SIGNATURE)) {
+      throw new ConfigurationException(
+          "Model " + model + " has the signature " + SIGNATURE + " alone, not " + signature + ".");
     }
     DjlEngine engine = engine();
     if (options.threads() != 1 && options.threads() != engine.threads()) {
@@ -99,6 +116,7 @@ final class DjlModelRuntime implements ModelRuntime {
     private final List<TensorSpec> outputs;
     private final @Nullable Tensor[] given;
     private List<Tensor> results = List.of();
+    private boolean closed;
 
     ReplaySession(NDManager manager, Trace trace, Options options) {
       this.manager = manager;
@@ -166,6 +184,7 @@ final class DjlModelRuntime implements ModelRuntime {
 
     @Override
     public void input(int index, Tensor tensor) {
+      requireOpen();
       TensorSpec spec = inputs.get(index);
       if (tensor.type() != spec.type() || !Arrays.equals(tensor.shape(), spec.shape())) {
         throw new DataException(
@@ -182,6 +201,7 @@ final class DjlModelRuntime implements ModelRuntime {
 
     @Override
     public void invoke() {
+      requireOpen();
       try (NDManager scratch = manager.newSubManager()) {
         NDList arrays = new NDList();
         for (int i = 0; i < given.length; i++) {
@@ -211,8 +231,17 @@ final class DjlModelRuntime implements ModelRuntime {
 
     @Override
     public void close() {
-      replay.close();
-      manager.close();
+      if (!closed) {
+        closed = true;
+        replay.close();
+        manager.close();
+      }
+    }
+
+    private void requireOpen() {
+      if (closed) {
+        throw new IllegalStateException("The session is closed; open the model again");
+      }
     }
   }
 }

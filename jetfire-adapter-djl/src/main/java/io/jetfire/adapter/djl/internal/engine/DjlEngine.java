@@ -8,10 +8,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -54,13 +54,13 @@ public final class DjlEngine {
    * @throws StorageException if they cannot be unpacked into the cache folder
    */
   public static DjlEngine start(ProviderContext context) {
-    settings(context, name -> System.getenv(name))
+    settings(context, DjlEngine::set)
         .forEach(
             (name, value) -> {
               LOG.debug("Setting {} to {}", name, value);
               System.setProperty(name, value);
             });
-    Path cache = cacheFolder(name -> System.getenv(name));
+    Path cache = cacheFolder();
     requireNatives(Thread.currentThread().getContextClassLoader());
     requireRoom(cache);
     // DJL looks for its engine and its libraries through the thread's loader, which in a pool of
@@ -79,37 +79,36 @@ public final class DjlEngine {
     }
   }
 
+  /** What a system property or else the environment says. */
+  private static @Nullable String set(String name) {
+    String property = System.getProperty(name);
+    return property != null ? property : System.getenv(name);
+  }
+
   /** The system properties to set: those that neither they nor the environment have yet. */
   static Map<String, String> settings(
-      ProviderContext context, Function<String, @Nullable String> environment) {
+      ProviderContext context, Function<String, @Nullable String> set) {
     Map<String, String> settings = new TreeMap<>();
-    if (absent("ai.djl.offline", environment) && environment.apply("DJL_OFFLINE") == null) {
+    if (set.apply("ai.djl.offline") == null && set.apply("DJL_OFFLINE") == null) {
       settings.put("ai.djl.offline", "true");
     }
-    if (absent("OPT_OUT_TRACKING", environment)) {
+    if (set.apply("OPT_OUT_TRACKING") == null) {
       settings.put("OPT_OUT_TRACKING", "true");
     }
-    Optional<String> cache = context.configuration("cache");
-    if (absent("DJL_CACHE_DIR", environment) && absent("ENGINE_CACHE_DIR", environment)) {
-      settings.put(
-          "DJL_CACHE_DIR",
-          cache.orElseGet(
-              () -> context.cacheDirectory().toAbsolutePath().resolve("djl").toString()));
+    if (set.apply("DJL_CACHE_DIR") == null && set.apply("ENGINE_CACHE_DIR") == null) {
+      Path own = context.cacheDirectory().toAbsolutePath().resolve("djl");
+      settings.put("DJL_CACHE_DIR", context.configuration("cache").orElseGet(own::toString));
     }
-    if (absent(THREADS, environment) && environment.apply("OMP_NUM_THREADS") == null) {
+    if (set.apply(THREADS) == null && set.apply("OMP_NUM_THREADS") == null) {
       settings.put(THREADS, context.configuration("threads").orElse("1"));
     }
     return settings;
   }
 
-  private static boolean absent(String name, Function<String, @Nullable String> environment) {
-    return System.getProperty(name) == null && environment.apply(name) == null;
-  }
-
-  private static Path cacheFolder(Function<String, @Nullable String> environment) {
-    for (String name : new String[] {"ENGINE_CACHE_DIR", "DJL_CACHE_DIR"}) {
-      String value = Objects.requireNonNullElse(environment.apply(name), "");
-      value = value.isEmpty() ? System.getProperty(name, "") : value;
+  /** The folder that DJL will take, by its own order of precedence. */
+  private static Path cacheFolder() {
+    for (String name : List.of("ENGINE_CACHE_DIR", "DJL_CACHE_DIR")) {
+      String value = Objects.requireNonNullElse(System.getenv(name), System.getProperty(name, ""));
       if (!value.isEmpty()) {
         return Path.of(value);
       }

@@ -28,6 +28,20 @@ class DjlEngineTest {
   }
 
   @Test
+  void setsWhatNobodySet() {
+    Map<String, String> configured = Map.of("threads", "2", "cache", "/some/where");
+
+    assertThat(DjlEngine.settings(TestContext.create(), name -> null))
+        .containsEntry("ai.djl.offline", "true")
+        .containsEntry("OPT_OUT_TRACKING", "true")
+        .containsEntry("ai.djl.pytorch.num_threads", "1")
+        .containsEntry("DJL_CACHE_DIR", Path.of("target/cache/djl").toAbsolutePath().toString());
+    assertThat(DjlEngine.settings(new TestContext(configured), name -> null))
+        .containsEntry("ai.djl.pytorch.num_threads", "2")
+        .containsEntry("DJL_CACHE_DIR", "/some/where");
+  }
+
+  @Test
   void keepsWhatTheUserSet() {
     Map<String, String> environment =
         Map.of(
