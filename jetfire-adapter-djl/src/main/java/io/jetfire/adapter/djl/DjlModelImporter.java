@@ -1,20 +1,23 @@
 package io.jetfire.adapter.djl;
 
 import io.jetfire.ConfigurationException;
+import io.jetfire.Layout;
 import io.jetfire.adapter.djl.internal.artifact.DjlTraceFile;
 import io.jetfire.adapter.djl.internal.lower.Lowering;
 import io.jetfire.adapter.djl.internal.trace.Trace;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ModelImporter;
+import io.jetfire.tflite.transform.LayoutOptions;
+import io.jetfire.tflite.transform.Optimizer;
 import java.nio.file.Path;
 
 /**
  * Reads models that were trained with DJL (format {@code djl-trace}) into the graph.
  *
  * <p>Needs neither the user's code nor native libraries. Batch normalization becomes part of the
- * convolution before it; operators that TensorFlow Lite has for channels last alone get TRANSPOSEs
- * around them.
+ * convolution before it, and the whole is brought into channels last, as TensorFlow Lite computes,
+ * with as few TRANSPOSEs as it takes.
  */
 public final class DjlModelImporter implements ModelImporter {
 
@@ -33,7 +36,8 @@ public final class DjlModelImporter implements ModelImporter {
 
   @Override
   public Graph read(Path file, ImportOptions options) {
-    Trace trace = DjlTraceFile.read(file).trace();
+    DjlTraceFile traced = DjlTraceFile.read(file);
+    Trace trace = traced.trace();
     if (trace.fixedBatch() != 0 && trace.fixedBatch() != options.batch()) {
       throw new ConfigurationException(
           "The model "
@@ -45,6 +49,27 @@ public final class DjlModelImporter implements ModelImporter {
               + options.batch()
               + ".");
     }
-    return Lowering.lower(trace, options.batch(), String.valueOf(file.getFileName()));
+    LayoutOptions layout = layout(file, traced, options);
+    Graph graph = Lowering.lower(trace, options.batch(), String.valueOf(file.getFileName()));
+    return Optimizer.standard(layout).run(graph);
+  }
+
+  private static LayoutOptions layout(Path file, DjlTraceFile traced, ImportOptions options) {
+    Layout source =
+        traced.training().path("settings").path("layout").asText("").equals("CHANNELS_LAST")
+            ? Layout.CHANNELS_LAST
+            : Layout.CHANNELS_FIRST;
+    Layout wanted = options.edgeLayout().orElse(source);
+    if (wanted == source) {
+      return LayoutOptions.keep();
+    }
+    if (wanted == Layout.CHANNELS_FIRST) {
+      throw new ConfigurationException(
+          "The model "
+              + file
+              + " was trained on images with channels last, and cannot be imported with channels"
+              + " first. Ask for channels last, or for no layout.");
+    }
+    return LayoutOptions.channelsLast();
   }
 }

@@ -10,9 +10,10 @@ import java.nio.file.Path;
  * Graph graph = importer.read(Path.of("detector.djl-trace"), ImportOptions.defaults());
  * }</pre>
  *
- * <p>An importer keeps the source's data layout and says what it means with explicit TRANSPOSE
- * operators; moving and removing them is for the passes in {@code io.jetfire.tflite.transform}. It
- * treats the file as hostile input, and needs nothing of the framework that wrote it.
+ * <p>An importer says what the source means, with explicit TRANSPOSE operators where its layout is
+ * another one, and then runs {@link io.jetfire.tflite.transform.Optimizer} over the graph, which
+ * moves and removes them and gives inputs and outputs the layout that was asked for. It treats the
+ * file as hostile input, and needs nothing of the framework that wrote it.
  *
  * <p>Implementations have a public constructor without parameters that does nothing, and are
  * thread-safe.
