@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The first subgraph is the main one. See the package description for an example.
  */
 public final class Graph {
+  private static final int MOST_PROBLEMS = 1000;
+
   private String description = "";
   private final List<Subgraph> subgraphs = new ArrayList<>();
   private final List<Signature> signatures = new ArrayList<>();
@@ -186,13 +188,13 @@ public final class Graph {
   /**
    * Lists what breaks the rules that every graph must keep.
    *
-   * @return the problems of all subgraphs, empty if there are none
+   * @return the problems of all subgraphs, not all if there are very many; empty if there are none
    */
   public List<String> problems() {
     List<String> problems = new ArrayList<>();
-    for (Subgraph s : subgraphs) {
-      String prefix = "subgraph " + s.index() + " (" + s.name() + "): ";
-      s.problems().forEach(p -> problems.add(prefix + p));
+    for (int i = 0; i < subgraphs.size() && problems.size() < MOST_PROBLEMS; i++) {
+      String prefix = "subgraph " + i + " (" + subgraphs.get(i).name() + "): ";
+      subgraphs.get(i).problems().forEach(p -> problems.add(prefix + p));
     }
     return problems;
   }

@@ -618,7 +618,7 @@ public final class Op {
         names.add("... " + (values.size() - MOST_NAMES) + " more");
         break;
       }
-      names.add(v == null ? "-" : v.name());
+      names.add(v == null ? "-" : v.label());
     }
     return String.join(", ", names);
   }

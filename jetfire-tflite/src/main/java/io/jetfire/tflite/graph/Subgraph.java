@@ -545,12 +545,12 @@ public final class Subgraph {
     for (Op op : ops) {
       for (Value v : op.inputs()) {
         if (v != null && !own.contains(v)) {
-          problems.add(op + " takes " + v.name() + ", which is not a tensor of the subgraph");
+          problems.add(op + " takes " + v.label() + ", which is not a tensor of the subgraph");
         } else if (v != null && !made.contains(v)) {
           problems.add(
               op
                   + " takes "
-                  + v.name()
+                  + v.label()
                   + (v.producer == null
                       ? ", which nothing produces"
                       : ", which is produced only later"));
@@ -558,16 +558,16 @@ public final class Subgraph {
       }
       for (Value v : op.outputs()) {
         if (!own.contains(v)) {
-          problems.add(op + " makes " + v.name() + ", which is not a tensor of the subgraph");
+          problems.add(op + " makes " + v.label() + ", which is not a tensor of the subgraph");
         } else if (inputSet.contains(v) || v.isConstant()) {
-          problems.add(op + " writes to " + v.name() + ", which is an input or a constant");
+          problems.add(op + " writes to " + v.label() + ", which is an input or a constant");
         }
         made.add(v);
       }
     }
     for (Value v : outputs) {
       if (!own.contains(v) || !made.contains(v)) {
-        problems.add("output " + v.name() + " of the subgraph is never produced");
+        problems.add("output " + v.label() + " of the subgraph is never produced");
       }
     }
     return problems.list;
@@ -614,7 +614,7 @@ public final class Subgraph {
       own(v);
       if (v.producer != null && v.producer != op) {
         throw new IllegalStateException(
-            "tensor " + v.name() + " is already produced by " + v.producer + ", so not by " + op);
+            "tensor " + v.label() + " is already produced by " + v.producer + ", so not by " + op);
       }
     }
     op.outputs().forEach(v -> v.producer = op);

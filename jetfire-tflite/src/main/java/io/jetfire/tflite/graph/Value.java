@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * consumes it is kept up to date by the subgraph.
  */
 public final class Value {
+  private static final int MOST_SHOWN = 100;
 
   /**
    * The type and shape of what a VARIANT tensor holds.
@@ -394,15 +395,20 @@ public final class Value {
     return out;
   }
 
+  // The name for messages: a hostile file has names of megabytes.
+  String label() {
+    return name.length() > MOST_SHOWN ? name.substring(0, MOST_SHOWN) + "..." : name;
+  }
+
   @Override
   public String toString() {
-    return name + ": " + type + shape + (data == null ? "" : " constant");
+    return label() + ": " + type + shape + (data == null ? "" : " constant");
   }
 
   private ByteBuffer dataBytes() {
     if (data == null) {
       throw new IllegalStateException(
-          "tensor " + name + " holds no constant data; check isConstant() first");
+          "tensor " + label() + " holds no constant data; check isConstant() first");
     }
     return data.bytes();
   }
@@ -410,7 +416,7 @@ public final class Value {
   // The count of the shape where it fits the data: the last byte of packed types is partly filled.
   private int elements(ByteBuffer b) {
     if (type.bits() == 0) {
-      throw new IllegalStateException("tensor " + name + " holds " + type + ", not numbers");
+      throw new IllegalStateException("tensor " + label() + " holds " + type + ", not numbers");
     }
     long fit = b.remaining() * 8L / type.bits();
     long n = shape.isStatic() ? shape.elementCount() : fit;
@@ -441,7 +447,8 @@ public final class Value {
       case UINT4 -> b.get(i / 2) >> (i % 2 * 4) & 0xf;
       case INT2 -> (byte) (b.get(i / 4) >> (i % 4 * 2) << 6) >> 6;
       default ->
-          throw new IllegalStateException("tensor " + name + " holds " + type + ", not integers");
+          throw new IllegalStateException(
+              "tensor " + label() + " holds " + type + ", not integers");
     };
   }
 }
