@@ -17,6 +17,7 @@ import io.jetfire.tflite.importer.ModelImporters;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
+import io.jetfire.tflite.transform.SharedMemoryGuard;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -69,6 +70,7 @@ final class TfliteConverter implements ConverterBackend {
     QuantizedGraph quantized =
         Quantizer.quantize(graph, request.recipe(), request.calibration(), options.build());
     request.cancellation().check();
+    SharedMemoryGuard.create().run(quantized.graph());
     TfliteWriter.write(
         quantized.graph(),
         request.target(),

@@ -292,4 +292,43 @@ class TracerTest {
         .hasMessageContaining("mean")
         .hasMessageContaining("Only 1 axis");
   }
+
+  @Test
+  void severalInputsAndSharedParameters() {
+    Linear shared = Linear.builder().setUnits(2).build();
+    ParallelBlock both =
+        new ParallelBlock(outs -> new NDList(outs.get(0).head().add(outs.get(1).head())));
+    both.add(new SequentialBlock().add(list -> new NDList(list.get(0))).add(shared));
+    both.add(new SequentialBlock().add(list -> new NDList(list.get(1))).add(shared));
+    shared.initialize(manager, DataType.FLOAT32, new Shape(1, 4));
+    NDList samples =
+        new NDList(
+            manager.randomUniform(-1, 1, new Shape(3, 4)),
+            manager.randomUniform(-1, 1, new Shape(3, 4)));
+
+    Trace trace = Tracer.trace(both, List.of("a", "b"), samples);
+
+    assertThat(trace.inputs()).extracting(id -> trace.value(id).name()).containsExactly("a", "b");
+    assertThat(trace.values()).filteredOn(v -> v.kind() == TraceValue.Kind.PARAMETER).hasSize(2);
+  }
+
+  @Test
+  void replaysLeaveNoMemoryBehind() {
+    Trace trace = trace(detector(), new Shape(3, 8, 8));
+    NDArray input = manager.randomUniform(-1, 1, new Shape(1, 3, 8, 8));
+    try (Replay replay = Replay.load(trace, manager)) {
+      int before = arrays(manager);
+      for (int i = 0; i < 20; i++) {
+        try (NDManager scratch = manager.newSubManager()) {
+          assertThat(replay.run(scratch, new NDList(input))).hasSize(2);
+          assertThat(arrays(scratch)).isEqualTo(2);
+        }
+      }
+      assertThat(arrays(manager)).isEqualTo(before);
+    }
+  }
+
+  private static int arrays(NDManager manager) {
+    return manager.getManagedArrays().size();
+  }
 }
