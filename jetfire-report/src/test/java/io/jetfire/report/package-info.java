@@ -1,0 +1,4 @@
+@NullMarked
+package io.jetfire.report;
+
+import org.jspecify.annotations.NullMarked;
