@@ -690,6 +690,13 @@ final class OpCheck {
     if (!op.input(4).isVariable()) {
       problem(op, "its state is no variable");
     }
+    if (op.input(0).type() == ElementType.INT8
+        && (op.input(2).type() != ElementType.INT16 || op.input(4).type() != ElementType.INT16)) {
+      problem(
+          op,
+          "8-bit time weights or state run on microcontrollers only; the kernel for phones and"
+              + " hosts takes INT16 and reads past the end of others");
+    }
   }
 
   private void checkBatchMatMul(Op op) {
