@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
+import io.jetfire.JetFireException;
 import io.jetfire.UnsupportedModelException;
 import java.util.List;
 import org.slf4j.Logger;
@@ -57,6 +58,18 @@ public final class Tracer {
   private static Trace record(Block block, List<String> names, NDList samples, long batch) {
     try (NDManager manager = samples.head().getManager().newSubManager()) {
       return new Recorder(manager, batch).record(block, names, first(samples, batch, manager));
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new UnsupportedModelException(
+          "Tracing the block failed: in inference on a batch of "
+              + batch
+              + " it threw "
+              + e
+              + ". A block is traced on stand-ins for NDArray, NDArrayEx and NDManager; use only"
+              + " these interfaces, without casts to an engine's classes, and let it run on batches"
+              + " of any size.",
+          e);
     }
   }
 

@@ -21,6 +21,7 @@ import ai.djl.nn.core.Linear;
 import ai.djl.nn.norm.BatchNorm;
 import ai.djl.nn.norm.Dropout;
 import ai.djl.nn.pooling.Pool;
+import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.training.ParameterStore;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.adapter.djl.TestContext;
@@ -330,5 +331,13 @@ class TracerTest {
 
   private static int arrays(NDManager manager) {
     return manager.getManagedArrays().size();
+  }
+
+  @Test
+  void castsToAnEnginesClassesAreExplained() {
+    assertThatThrownBy(() -> traceLambda(x -> ((PtNDArray) x).neg(), 4))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("ClassCastException")
+        .hasMessageContaining("without casts");
   }
 }
