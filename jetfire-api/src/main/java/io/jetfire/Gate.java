@@ -1,6 +1,8 @@
 package io.jetfire;
 
+import io.jetfire.spi.MetricsEngine;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
@@ -450,6 +452,32 @@ public final class Gate {
 
   private Gate select(GateSelector other) {
     return new Gate(subject, percentile, evaluationMetric, bound, limit, baselineVariant, other);
+  }
+
+  /**
+   * Judges this gate on a report.
+   *
+   * @param report what came out of a run
+   * @return one result per cell or variant that the gate selects; one undecided result if it
+   *     selects none
+   * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
+   */
+  public List<GateResult> judge(Report report) {
+    return MetricsEngine.find().judge(List.of(this), report, Optional.empty());
+  }
+
+  /**
+   * Judges this gate on a report, bounds on regression against a baseline.
+   *
+   * @param report what came out of a run
+   * @param baseline what came out of an earlier run; cells are matched by variant, farm, device,
+   *     delegate and threads
+   * @return one result per cell or variant that the gate selects; one undecided result if it
+   *     selects none
+   * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
+   */
+  public List<GateResult> judge(Report report, Report baseline) {
+    return MetricsEngine.find().judge(List.of(this), report, Optional.of(baseline));
   }
 
   /**

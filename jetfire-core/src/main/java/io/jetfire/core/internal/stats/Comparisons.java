@@ -32,6 +32,11 @@ final class Comparisons {
   private Comparisons() {}
 
   static Comparison of(List<Samples> baseline, List<Samples> candidate, double margin) {
+    return of(baseline, candidate, margin, 50);
+  }
+
+  static Comparison of(
+      List<Samples> baseline, List<Samples> candidate, double margin, int percent) {
     if (!(margin > 0) || margin >= 1) {
       throw new ConfigurationException(
           "The margin must be between 0 and 1, such as 0.03 for 3 %, but was " + margin);
@@ -47,7 +52,16 @@ final class Comparisons {
           OptionalDouble.empty(),
           OptionalInt.empty());
     }
-    double change = mean(b) - mean(a);
+    if (percent != 50 && (tooShort(a, percent) || tooShort(b, percent))) {
+      return cannot(
+          "a session has too few steady runs for p" + percent,
+          margin,
+          a,
+          b,
+          OptionalDouble.empty(),
+          OptionalInt.empty());
+    }
+    double change = mean(b, percent) - mean(a, percent);
     OptionalDouble relative = OptionalDouble.of(Math.expm1(change));
     if (a.size() < 2 || b.size() < 2) {
       return cannot(
@@ -71,8 +85,8 @@ final class Comparisons {
           relative,
           OptionalInt.empty());
     }
-    double va = error(a);
-    double vb = error(b);
+    double va = error(a, percent);
+    double vb = error(b, percent);
     double error = Math.sqrt(va + vb);
     double degrees = (va + vb) * (va + vb) / (va * va / (a.size() - 1) + vb * vb / (b.size() - 1));
     double reach =
@@ -112,8 +126,8 @@ final class Comparisons {
         decision,
         reason,
         margin,
-        OptionalDouble.of(Math.exp(mean(a))),
-        OptionalDouble.of(Math.exp(mean(b))),
+        OptionalDouble.of(Math.exp(mean(a, percent))),
+        OptionalDouble.of(Math.exp(mean(b, percent))),
         relative,
         Optional.of(interval),
         a.size(),
@@ -140,15 +154,27 @@ final class Comparisons {
         second.moreSessions());
   }
 
-  private static double mean(List<Session> sessions) {
-    return Summaries.mean(ValidityRules.logMedians(sessions));
+  private static boolean tooShort(List<Session> sessions, int percent) {
+    return sessions.stream().anyMatch(s -> Summaries.nearestRank(s.sorted, percent).isEmpty());
+  }
+
+  private static double[] logs(List<Session> sessions, int percent) {
+    return percent == 50
+        ? ValidityRules.logMedians(sessions)
+        : sessions.stream()
+            .mapToDouble(s -> Math.log(Summaries.nearestRank(s.sorted, percent).orElse(s.median)))
+            .toArray();
+  }
+
+  private static double mean(List<Session> sessions, int percent) {
+    return Summaries.mean(logs(sessions, percent));
   }
 
   /** Returns the variance of an arm's mean; at least what the runs within its sessions imply. */
-  private static double error(List<Session> sessions) {
+  private static double error(List<Session> sessions, int percent) {
     double within =
         sessions.stream().mapToDouble(s -> s.logError() * s.logError()).average().orElse(0);
-    double between = ValidityRules.variance(ValidityRules.logMedians(sessions));
+    double between = ValidityRules.variance(logs(sessions, percent));
     return Math.max(between, within) / sessions.size();
   }
 
@@ -175,8 +201,8 @@ final class Comparisons {
         Decision.CANNOT_TELL,
         reason,
         margin,
-        a.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(Math.exp(mean(a))),
-        b.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(Math.exp(mean(b))),
+        a.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(Math.exp(mean(a, 50))),
+        b.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(Math.exp(mean(b, 50))),
         change,
         Optional.empty(),
         a.size(),

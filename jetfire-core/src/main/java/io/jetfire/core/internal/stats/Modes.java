@@ -60,7 +60,8 @@ record Modes(double lower, double upper, double upperShare) {
     double upperSpread = Math.sqrt(within(sum, squares, cut, used) / (used - cut));
     double apart = upperCenter - lowerCenter;
     double spread = Math.sqrt(lowerSpread * lowerSpread + upperSpread * upperSpread);
-    if (apart < Math.log(LEAST_RATIO) || Math.sqrt(2) * apart < LEAST_DISTANCE * spread) {
+    if (apart < Math.log(LEAST_RATIO)
+        || Math.sqrt(2) * apart < (LEAST_DISTANCE + 25.0 / n) * spread) {
       return Optional.empty();
     }
     if (!valley(logs, lowerCenter, upperCenter)) {

@@ -193,7 +193,10 @@ final class ValidityRules {
         double error = sessions.get(i).ratioError();
         // One session of many may reach the limit by chance; then chance must be ruled out.
         double needed = k == 1 ? Math.max(limit, 3 * error) : limit + 3 * error;
-        if (sessions.get(i).steady.length >= LEAST_STEADY && logs[i] >= needed && logs[i] > worst) {
+        if (sessions.get(i).steady.length >= LEAST_STEADY
+            && logs[i] >= needed
+            && logs[i] > worst
+            && ordered(List.of(sessions.get(i)))) {
           worst = logs[i];
           where = i;
         }
@@ -207,12 +210,44 @@ final class ValidityRules {
         return false;
       }
       double mean = Summaries.mean(logs);
-      if (mean >= limit) {
+      double error = Math.sqrt(ValidityRules.variance(logs) / k);
+      if (mean >= limit && mean >= 3 * error && ordered(sessions)) {
         slowdown = Math.exp(mean);
         slowdownWhere = "last third over first third, mean of the sessions";
         return true;
       }
       return acrossSessions(limit);
+    }
+
+    /**
+     * A device that throttles is fast first and slow then; one with two modes changes between them
+     * all the time. False if there are two groups of runs and they are not ordered in time.
+     */
+    private static boolean ordered(List<Session> sessions) {
+      int n = sessions.stream().mapToInt(s -> s.steady.length).sum();
+      double[] values = new double[n];
+      int at = 0;
+      for (Session s : sessions) {
+        System.arraycopy(s.steady, 0, values, at, s.steady.length);
+        at += s.steady.length;
+      }
+      Optional<Modes> found = Modes.find(values);
+      if (found.isEmpty()) {
+        return true;
+      }
+      double border = Math.sqrt(found.get().lower() * found.get().upper());
+      int thirds = 0;
+      int slowFirst = 0;
+      int slowLast = 0;
+      for (Session s : sessions) {
+        int third = s.steady.length / 3;
+        thirds += third;
+        for (int i = 0; i < third; i++) {
+          slowFirst += s.steady[i] > border ? 1 : 0;
+          slowLast += s.steady[s.steady.length - 1 - i] > border ? 1 : 0;
+        }
+      }
+      return thirds > 0 && slowLast - slowFirst >= 0.7 * thirds;
     }
 
     /** Sessions that become slower one after the other are throttling, too. */
@@ -267,8 +302,17 @@ final class ValidityRules {
       }
       double border = Math.sqrt(pooled.get().lower() * pooled.get().upper());
       long slow = sessions.stream().filter(s -> s.median > border).count();
-      boolean twoKinds = slow >= 2 && slow <= sessions.size() - 2;
+      boolean twoKinds =
+          slow >= 2 && slow <= sessions.size() - 2 && farApart(logMedians(sessions), border);
       return mixed || twoKinds || Modes.find(centered).isPresent() ? pooled : Optional.empty();
+    }
+
+    /** Few sessions fall into lumps by chance; two kinds of them must be much further apart. */
+    private static boolean farApart(double[] logs, double border) {
+      double[] fast = Arrays.stream(logs).filter(v -> v <= Math.log(border)).toArray();
+      double[] slow = Arrays.stream(logs).filter(v -> v > Math.log(border)).toArray();
+      double spread = Math.sqrt(ValidityRules.variance(fast) + ValidityRules.variance(slow));
+      return Math.sqrt(2) * (Summaries.mean(slow) - Summaries.mean(fast)) >= 8 * spread;
     }
 
     ValidityReport report(
