@@ -1,5 +1,6 @@
 package io.jetfire.core.internal.record;
 
+import io.jetfire.ConfigurationException;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Converter;
 import io.jetfire.Dataset;
@@ -24,6 +25,7 @@ import io.jetfire.spi.MetadataStore.PropertyType;
 import io.jetfire.spi.MetadataStore.Recording;
 import io.jetfire.spi.MetadataStore.Type;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
@@ -60,6 +62,7 @@ public final class Recorder {
   private final String experiment;
   private final String fingerprint;
   private final Deque<Runnable> pending = new ArrayDeque<>();
+  private final List<String> refused = new ArrayList<>();
   private boolean begun;
   private Optional<String> failure = Optional.empty();
 
@@ -90,7 +93,7 @@ public final class Recorder {
             .property("backend", training.backend())
             .property("name", training.name());
     training.settings().forEach((k, v) -> execution.customProperty("setting " + k, v));
-    trained.properties().forEach(execution::customProperty);
+    custom(execution, trained.properties());
     if (!trained.epochs().isEmpty()) {
       TrainedModel.Epoch last = trained.epochs().get(trained.epochs().size() - 1);
       execution.customProperty("epochs", last.number());
@@ -142,7 +145,7 @@ public final class Recorder {
             .property("backend", converter.backend())
             .property("recipe", converted.recipe().toString())
             .property("targetRuntime", converter.targetRuntime());
-    converted.properties().forEach(execution::customProperty);
+    custom(execution, converted.properties());
     for (int i = 0; i < converted.notes().size(); i++) {
       execution.customProperty("note " + (i + 1), converted.notes().get(i));
     }
@@ -218,11 +221,13 @@ public final class Recorder {
    * Records how the run ended, and what could not be recorded before.
    *
    * @param state how it ended
-   * @return why something could not be recorded, if so
+   * @return why something could not be recorded; empty if everything was
    */
-  public synchronized Optional<String> end(RunState state) {
+  public synchronized List<String> end(RunState state) {
     attempt(() -> store.putContext(runContext(state)));
-    return failure;
+    List<String> problems = new ArrayList<>(refused);
+    failure.ifPresent(problems::add);
+    return problems;
   }
 
   /**
@@ -262,6 +267,11 @@ public final class Recorder {
         .property("kind", kind);
   }
 
+  /** What a backend wants recorded; its names are its own, whatever the type declares. */
+  private static void custom(Execution.Builder execution, Map<String, String> properties) {
+    properties.forEach((k, v) -> execution.customProperty("backend " + k, v));
+  }
+
   private Execution.Builder execution(String type, String step, ExecutionState state) {
     return Execution.builder(type).name(run + "/" + step).lastKnownState(state);
   }
@@ -292,14 +302,24 @@ public final class Recorder {
         begun = true;
       }
       while (!pending.isEmpty()) {
-        pending.element().run();
-        pending.remove();
+        writeOne();
       }
       failure = Optional.empty();
     } catch (JetFireException e) {
       LOG.warn("{} steps of {} are not recorded yet: {}", pending.size(), run, e.getMessage());
       failure = Optional.of(pending.size() + " steps could not be recorded: " + e.getMessage());
     }
+  }
+
+  /** Writes the first pending step; one that the store refuses for good is not tried again. */
+  private void writeOne() {
+    try {
+      pending.element().run();
+    } catch (ConfigurationException e) {
+      LOG.warn("A step of {} is not recorded: {}", run, e.getMessage());
+      refused.add("A step could not be recorded: " + e.getMessage());
+    }
+    pending.remove();
   }
 
   private void begin() {

@@ -386,7 +386,7 @@ final class ExperimentRun {
   // --- The end
 
   private Report report(RunState state) {
-    recorder.end(state).ifPresent(problems::add);
+    problems.addAll(recorder.end(state));
     List<DeviceRunResult> cells;
     synchronized (deviceRuns) {
       cells = List.copyOf(deviceRuns);
