@@ -27,6 +27,7 @@ import io.jetfire.examples.detector.Scenes;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The item detector, from nothing to a report: scenes are drawn, a detector is trained with DJL,
@@ -126,11 +127,12 @@ public final class Quickstart {
   public static void main(String[] args) {
     Path folder = Path.of(args.length > 0 ? args[0] : "target/quickstart");
     Experiment experiment = experiment(Size.full());
+    AtomicBoolean interrupted = new AtomicBoolean();
     int exitCode;
     try (JetFire jetfire =
         JetFire.builder().workDirectory(folder).listener((run, event) -> say(event)).build()) {
       System.out.print(jetfire.plan(experiment));
-      Report report = runUntilInterrupted(jetfire, experiment);
+      Report report = runUntilInterrupted(jetfire, experiment, interrupted);
       report.writeTo(folder.resolve("report"));
       System.out.println();
       System.out.print(Summary.table(report));
@@ -140,19 +142,21 @@ public final class Quickstart {
       System.err.println(e.getMessage());
       exitCode = 20;
     }
-    if (exitCode != 0) {
+    if (exitCode != 0 && !interrupted.get()) {
       System.out.println("Exit code " + exitCode);
       System.exit(exitCode);
     }
   }
 
   /** Cancels the run on Ctrl-C, so that what is finished is recorded as such. */
-  private static Report runUntilInterrupted(JetFire jetfire, Experiment experiment) {
+  private static Report runUntilInterrupted(
+      JetFire jetfire, Experiment experiment, AtomicBoolean interrupted) {
     RunHandle run = jetfire.start(experiment);
     Thread main = Thread.currentThread();
     Thread hook =
         new Thread(
             () -> {
+              interrupted.set(true);
               System.out.println("Cancelling run " + run.id());
               run.cancel();
               try {
