@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A table that the page's script can sort; columns without any content are left out. */
 final class Table {
+  /** Names of more characters may not fit their column. */
+  private static final int LONG = 24;
+
   private final String id;
   private final String caption;
   private final List<Column> columns = new ArrayList<>();
@@ -189,8 +192,10 @@ final class Table {
     } else if (cell.isAbsent()) {
       attributes.addAll(List.of("data-sort", ""));
     }
-    if (!cell.title().isEmpty()) {
-      attributes.addAll(List.of("title", cell.title()));
+    // What is too long for its column is cut on the screen, and whole when pointed at.
+    boolean cut = css.equals("t") && cell.text().length() > LONG;
+    if (!cell.title().isEmpty() || cut) {
+      attributes.addAll(List.of("title", cell.title().isEmpty() ? cell.text() : cell.title()));
     }
     html.open(first ? "th" : "td", attributes.toArray(String[]::new));
     String text = cell.raw() == null ? cell.text() : Numbers.fixed(cell.raw(), decimals(column));
