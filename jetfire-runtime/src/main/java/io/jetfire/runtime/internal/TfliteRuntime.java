@@ -6,8 +6,11 @@ import io.jetfire.Model;
 import io.jetfire.runtime.internal.engine.EngineSession;
 import io.jetfire.runtime.internal.engine.InterpreterSettings;
 import io.jetfire.runtime.internal.engine.NativeLibrary;
+import io.jetfire.runtime.internal.worker.WorkerLimits;
+import io.jetfire.runtime.internal.worker.WorkerPool;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.spi.ProviderContext;
+import java.time.Duration;
 import java.util.Set;
 
 /** The model runtime "tflite". Thread-safe. */
@@ -16,11 +19,15 @@ public final class TfliteRuntime implements ModelRuntime {
 
   private final SharedModels models = new SharedModels();
 
-  private TfliteRuntime() {}
+  private final WorkerPool workers;
+
+  private TfliteRuntime(WorkerLimits limits) {
+    this.workers = WorkerPool.create(limits);
+  }
 
   /** Creates the runtime; the native library is loaded when the first model is opened. */
   public static TfliteRuntime create(ProviderContext context) {
-    return new TfliteRuntime();
+    return new TfliteRuntime(limits(context));
   }
 
   @Override
@@ -40,6 +47,31 @@ public final class TfliteRuntime implements ModelRuntime {
 
   @Override
   public TfliteSession open(Model model, Options options) {
+    check(model);
+    InterpreterSettings settings = settings(options);
+    EngineSession session =
+        options.isolation() == Isolation.WORKER
+            ? workers.open(model.path(), settings)
+            : models.open(model, settings);
+    return session(model, options, session);
+  }
+
+  /** Opens a model in a worker that sees no other. */
+  public TfliteSession openFresh(Model model, Options options) {
+    check(model);
+    return session(model, options, workers.openFresh(model.path(), settings(options)));
+  }
+
+  private static TfliteSession session(Model model, Options options, EngineSession session) {
+    try {
+      return new TfliteSession(model, options, session);
+    } catch (RuntimeException | Error e) {
+      session.close();
+      throw e;
+    }
+  }
+
+  private void check(Model model) {
     if (!formats().contains(model.format())) {
       throw new ConfigurationException(
           "The runtime 'tflite' executes .tflite files, but "
@@ -48,21 +80,27 @@ public final class TfliteRuntime implements ModelRuntime {
               + model.format()
               + "'; convert it first.");
     }
-    InterpreterSettings settings = settings(options);
-    if (options.isolation() == Isolation.WORKER) {
+  }
+
+  private static WorkerLimits limits(ProviderContext context) {
+    return new WorkerLimits(
+        Duration.ofSeconds(
+            setting(context, "worker-seconds", WorkerLimits.DEFAULT.callTime().toSeconds())),
+        setting(context, "worker-megabytes", WorkerLimits.DEFAULT.residentBytes() >> 20) << 20);
+  }
+
+  private static long setting(ProviderContext context, String key, long usual) {
+    String value = context.configuration(key).orElse(Long.toString(usual));
+    if (!value.matches("[1-9]\\d{0,8}")) {
       throw new ConfigurationException(
-          "Worker processes are not part of this version; open "
-              + model
-              + " with Isolation.IN_PROCESS if you trust the file.");
+          "The setting '" + key + "' is a whole number of at least 1, but was '" + value + "'.");
     }
-    long before = ProcessMemory.of(ProcessHandle.current().pid()).residentBytes();
-    EngineSession session = models.open(model, settings);
-    try {
-      return new TfliteSession(model, options, session, before);
-    } catch (RuntimeException | Error e) {
-      session.close();
-      throw e;
-    }
+    return Long.parseLong(value);
+  }
+
+  @Override
+  public void close() {
+    workers.close();
   }
 
   /** Translates the options, refusing what this host does not have. */

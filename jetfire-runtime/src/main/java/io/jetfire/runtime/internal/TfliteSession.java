@@ -12,6 +12,7 @@ import io.jetfire.runtime.internal.engine.EngineSession;
 import io.jetfire.runtime.internal.engine.OperatorTiming;
 import io.jetfire.runtime.internal.engine.TensorInfo;
 import io.jetfire.runtime.internal.engine.TypeCode;
+import io.jetfire.runtime.internal.worker.WorkerSession;
 import io.jetfire.spi.ModelRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,11 +39,8 @@ public final class TfliteSession implements ModelRuntime.Session {
 
   private final int nodes;
   private final boolean profiling;
-  private final long startResidentBytes;
 
-  TfliteSession(
-      Model model, ModelRuntime.Options options, EngineSession engine, long startResidentBytes) {
-    this.startResidentBytes = startResidentBytes;
+  TfliteSession(Model model, ModelRuntime.Options options, EngineSession engine) {
     this.name = String.valueOf(model.path().getFileName());
     this.options = options;
     this.engine = engine;
@@ -181,16 +179,22 @@ public final class TfliteSession implements ModelRuntime.Session {
 
   /** The memory of the process that executes the model. */
   public ProcessMemory memory() {
-    return ProcessMemory.of(ProcessHandle.current().pid());
+    return engine instanceof WorkerSession worker
+        ? worker.memory()
+        : ProcessMemory.of(ProcessHandle.current().pid());
   }
 
   /** What that process had resident before it saw the model; -1 if that is not known. */
   public long startResidentBytes() {
-    return startResidentBytes;
+    return engine instanceof WorkerSession worker ? worker.startResidentBytes() : -1;
   }
 
-  /** Ends a run that another thread is in, as soon as that can be done. */
-  public void abort() {}
+  /** Ends a run that another thread is in; in this process that cannot be done. */
+  public void abort() {
+    if (engine instanceof WorkerSession worker) {
+      worker.abort();
+    }
+  }
 
   @Override
   public Tensor output(int index) {

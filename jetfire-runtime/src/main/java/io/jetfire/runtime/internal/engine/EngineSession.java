@@ -17,6 +17,9 @@ public interface EngineSession extends AutoCloseable {
   /** Output tensors; shapes and sizes of dynamic ones are those of the last invocation. */
   List<TensorInfo> outputs();
 
+  /** How many outputs there are. */
+  int outputCount();
+
   /** One output tensor, as {@link #outputs()} has it. */
   TensorInfo outputInfo(int output);
 

@@ -41,7 +41,9 @@ public final class NativeInterpreter implements EngineSession {
   private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
   private static final int OK = 0;
   private static final int UNRESOLVED_OPERATORS = 7;
-  private static final String NEXT =
+
+  /** Where to find the native message; a worker's host puts the message itself here. */
+  public static final String NEXT =
       " TensorFlow Lite's own message is on standard error; a run in a worker process carries it"
           + " in this text.";
 
@@ -238,6 +240,11 @@ public final class NativeInterpreter implements EngineSession {
   @Override
   public List<TensorInfo> outputs() {
     return exclusively(() -> infos(outputs));
+  }
+
+  @Override
+  public int outputCount() {
+    return outputs.length;
   }
 
   @Override

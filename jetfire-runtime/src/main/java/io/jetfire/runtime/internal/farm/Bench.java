@@ -84,6 +84,8 @@ final class Bench {
     } catch (Stopped e) {
       throw e;
     } catch (JetFireException e) {
+      // A worker that was ended because the run was stopped is no failure of the cell.
+      gate.check();
       log.failed(Failures.cause(e).name(), String.valueOf(e.getMessage()));
     } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
       // Decoders and preprocessing steps are the user's code and may throw anything.

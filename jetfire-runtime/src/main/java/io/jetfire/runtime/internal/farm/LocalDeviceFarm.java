@@ -6,7 +6,6 @@ import io.jetfire.Device;
 import io.jetfire.runtime.internal.TfliteRuntime;
 import io.jetfire.runtime.internal.TfliteSession;
 import io.jetfire.spi.DeviceFarm;
-import io.jetfire.spi.ModelRuntime.Isolation;
 import io.jetfire.spi.ModelRuntime.Options;
 import io.jetfire.spi.ProviderContext;
 import java.nio.charset.StandardCharsets;
@@ -130,12 +129,8 @@ public final class LocalDeviceFarm implements DeviceFarm {
   }
 
   private TfliteSession open(Cell cell) {
-    return runtime.open(
-        cell.model(),
-        Options.defaults()
-            .delegate(cell.delegate())
-            .threads(cell.threads())
-            .isolation(Isolation.IN_PROCESS));
+    return runtime.openFresh(
+        cell.model(), Options.defaults().delegate(cell.delegate()).threads(cell.threads()));
   }
 
   @Override

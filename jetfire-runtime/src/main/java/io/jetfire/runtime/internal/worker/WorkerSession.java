@@ -1,0 +1,212 @@
+package io.jetfire.runtime.internal.worker;
+
+import io.jetfire.ConfigurationException;
+import io.jetfire.runtime.internal.ProcessMemory;
+import io.jetfire.runtime.internal.engine.Delegation;
+import io.jetfire.runtime.internal.engine.EngineSession;
+import io.jetfire.runtime.internal.engine.InterpreterSettings;
+import io.jetfire.runtime.internal.engine.OperatorTiming;
+import io.jetfire.runtime.internal.engine.TensorInfo;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+
+/** An interpreter in a worker. Inputs wait here until the next run takes them along. */
+public final class WorkerSession implements EngineSession {
+  private final WorkerProcess worker;
+  private final Consumer<WorkerProcess> release;
+  private final Delegation delegation;
+  private final Map<Integer, ByteBuffer> pending = new TreeMap<>();
+  private List<TensorInfo> inputs;
+  private List<TensorInfo> outputs;
+  private List<ByteBuffer> values = List.of();
+  private boolean closed;
+
+  private record Opened(List<TensorInfo> inputs, List<TensorInfo> outputs, Delegation delegation) {}
+
+  WorkerSession(
+      WorkerProcess worker,
+      Path file,
+      InterpreterSettings settings,
+      Consumer<WorkerProcess> release) {
+    this.worker = worker;
+    this.release = release;
+    Opened opened =
+        worker.call(
+            Wire.OPEN,
+            out -> {
+              Wire.text(out, file.toAbsolutePath().toString());
+              Wire.settings(out, settings);
+            },
+            in -> new Opened(Wire.infos(in), Wire.infos(in), Wire.delegation(in)));
+    this.inputs = opened.inputs();
+    this.outputs = opened.outputs();
+    this.delegation = opened.delegation();
+  }
+
+  @Override
+  public List<TensorInfo> inputs() {
+    checkOpen();
+    return inputs;
+  }
+
+  @Override
+  public List<TensorInfo> outputs() {
+    checkOpen();
+    return outputs;
+  }
+
+  @Override
+  public int outputCount() {
+    return outputs.size();
+  }
+
+  @Override
+  public TensorInfo outputInfo(int output) {
+    checkOpen();
+    return outputs.get(index(output, outputs.size(), "output"));
+  }
+
+  private static int index(int index, int count, String what) {
+    if (index < 0 || index >= count) {
+      throw new ConfigurationException(
+          "The model has no " + what + " " + index + "; it has " + count + ", counted from 0.");
+    }
+    return index;
+  }
+
+  @Override
+  public void resize(int input, int[] shape) {
+    checkOpen();
+    List<Integer> dimensions = new ArrayList<>();
+    for (int dimension : shape) {
+      dimensions.add(dimension);
+    }
+    worker.call(
+        Wire.RESIZE,
+        out -> {
+          out.writeInt(input);
+          Wire.ints(out, dimensions);
+        },
+        in -> true);
+    pending.clear();
+    values = List.of();
+  }
+
+  @Override
+  public void input(int input, ByteBuffer bytes) {
+    checkOpen();
+    index(input, inputs.size(), "input");
+    pending.put(input, bytes);
+  }
+
+  @Override
+  public long invoke() {
+    checkOpen();
+    long nanos =
+        worker.call(
+            Wire.INVOKE,
+            out -> {
+              out.writeInt(pending.size());
+              for (Map.Entry<Integer, ByteBuffer> input : pending.entrySet()) {
+                out.writeInt(input.getKey());
+                Wire.bytes(out, input.getValue());
+              }
+            },
+            this::readOutputs);
+    pending.clear();
+    return nanos;
+  }
+
+  private long readOutputs(DataInputStream in) throws IOException {
+    long nanos = in.readLong();
+    int count = in.readInt();
+    if (count != outputs.size() || nanos < 0) {
+      throw new IOException(count + " outputs where the model has " + outputs.size());
+    }
+    List<TensorInfo> infos = new ArrayList<>();
+    List<ByteBuffer> read = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      infos.add(in.readBoolean() ? Wire.info(in) : outputs.get(i));
+      read.add(Wire.bytes(in));
+    }
+    outputs = infos;
+    values = read;
+    return nanos;
+  }
+
+  @Override
+  public ByteBuffer output(int output) {
+    checkOpen();
+    index(output, outputs.size(), "output");
+    if (values.isEmpty()) {
+      throw new ConfigurationException("The model has not run yet; there is no output to read.");
+    }
+    return values.get(output).duplicate().order(java.nio.ByteOrder.LITTLE_ENDIAN);
+  }
+
+  @Override
+  public List<TensorInfo> taps() {
+    checkOpen();
+    return worker.call(Wire.TAPS, out -> {}, Wire::infos);
+  }
+
+  @Override
+  public ByteBuffer tensor(int index) {
+    checkOpen();
+    return worker.call(Wire.TENSOR, out -> out.writeInt(index), Wire::bytes);
+  }
+
+  @Override
+  public void resetVariables() {
+    checkOpen();
+    worker.call(Wire.RESET, out -> {}, in -> true);
+  }
+
+  @Override
+  public Delegation delegation() {
+    checkOpen();
+    return delegation;
+  }
+
+  @Override
+  public List<OperatorTiming> timings() {
+    checkOpen();
+    return worker.call(Wire.TIMINGS, out -> {}, Wire::timings);
+  }
+
+  /** The worker's memory. */
+  public ProcessMemory memory() {
+    return worker.memory();
+  }
+
+  /** What the worker had resident before it saw a model; -1 if that is not known. */
+  public long startResidentBytes() {
+    return worker.startResidentBytes();
+  }
+
+  /** Ends the worker under a call that another thread is in. */
+  public void abort() {
+    worker.kill("The run was stopped.");
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("This session is closed.");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      release.accept(worker);
+    }
+  }
+}

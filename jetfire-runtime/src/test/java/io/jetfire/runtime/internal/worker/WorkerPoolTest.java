@@ -1,0 +1,55 @@
+package io.jetfire.runtime.internal.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.jetfire.UnsupportedModelException;
+import io.jetfire.runtime.TestModel;
+import io.jetfire.runtime.internal.engine.InterpreterSettings;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Workers without the check in front of them: what TensorFlow Lite itself does with bad files. */
+@SuppressWarnings("NullAway.Init") // JUnit fills the folder.
+final class WorkerPoolTest {
+  @TempDir private Path folder;
+
+  /** Weights that are not there, which XNNPACK reads all the same. */
+  private Path crashing() throws Exception {
+    TestModel model = TestModel.create();
+    int x = model.tensor("x", TestModel.FLOAT32, 1, 8);
+    int b = model.constant("b", TestModel.noise(2, 1), 2);
+    int y = model.tensor("y", TestModel.FLOAT32, 1, 2);
+    return model
+        .fullyConnected(x, -1, b, y)
+        .inputs(x)
+        .outputs(y)
+        .write(folder.resolve("crash.tflite"));
+  }
+
+  @Test
+  void aRealCrashEndsTheWorkerAndNothingElse() throws Exception {
+    Path crashing = crashing();
+    Path good = TestModel.doubling().write(folder.resolve("good.tflite"));
+    try (WorkerPool pool = WorkerPool.create(WorkerLimits.DEFAULT)) {
+      assertThatExceptionOfType(UnsupportedModelException.class)
+          .isThrownBy(
+              () -> {
+                try (WorkerSession session = pool.open(crashing, InterpreterSettings.of(true))) {
+                  session.input(0, ByteBuffer.allocate(32));
+                  session.invoke();
+                }
+              })
+          .withMessageContaining("worker process died (aborted; SIG");
+      try (WorkerSession session = pool.open(good, InterpreterSettings.of(true))) {
+        ByteBuffer input = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+        session.input(0, input.putFloat(0, 21));
+        session.invoke();
+        assertThat(session.output(0).getFloat(0)).isEqualTo(42);
+      }
+    }
+  }
+}
