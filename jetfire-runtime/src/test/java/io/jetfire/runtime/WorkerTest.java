@@ -139,7 +139,7 @@ final class WorkerTest {
     int w = model.constant("w", TestModel.noise(64 * 9 * 64, 1), 64, 3, 3, 64);
     int b = model.constant("b", TestModel.noise(64, 1), 64);
     int last = x;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 90; i++) {
       int next = model.tensor("c" + i, TestModel.FLOAT32, 1, 128, 128, 64);
       model.conv(last, w, b, next);
       last = next;

@@ -28,7 +28,7 @@ final class Downloads {
     try {
       Path part = Files.createTempFile(folder, "download", ".part");
       Files.copy(files.log(), part, StandardCopyOption.REPLACE_EXISTING);
-      Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw new StorageException(
           "The log of the local run " + id + " cannot be copied to " + target + ": " + e + ".", e);

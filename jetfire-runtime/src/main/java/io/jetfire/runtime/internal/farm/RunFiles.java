@@ -64,7 +64,7 @@ final class RunFiles {
       properties.store(text, null);
       Path part = Files.createTempFile(folder, STATE, ".part");
       Files.writeString(part, text.toString(), StandardCharsets.UTF_8);
-      Files.move(part, folder.resolve(STATE), StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, folder.resolve(STATE), StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw unwritable(e);
     }

@@ -34,6 +34,7 @@ final class Wire {
   static final byte STORAGE = 3;
   static final byte PLATFORM = 4;
   static final byte STATE = 5;
+  static final byte LAST_KIND = STATE;
 
   /** What the worker writes to standard error after a failed command, so that no text is missed. */
   static final String END_OF_MESSAGES = "\u0001end";

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -40,22 +41,23 @@ public final class WorkerPool implements AutoCloseable {
   /** Opens a model in a worker that may have held others before. */
   public WorkerSession open(Path file, InterpreterSettings settings) {
     WorkerProcess worker = idleWorker();
-    return open(worker == null ? start() : worker, file, settings, true);
+    return worker == null
+        ? open(start(), file, settings, null, true)
+        : open(worker, file, settings, this::start, true);
   }
 
   /** Opens a model in a worker of its own that ends with the session. */
   public WorkerSession openFresh(Path file, InterpreterSettings settings) {
-    return open(start(), file, settings, false);
+    return open(start(), file, settings, null, false);
   }
 
   private WorkerSession open(
-      WorkerProcess worker, Path file, InterpreterSettings settings, boolean reuse) {
-    try {
-      return new WorkerSession(worker, file, settings, w -> release(w, reuse));
-    } catch (RuntimeException e) {
-      release(worker, reuse);
-      throw e;
-    }
+      WorkerProcess worker,
+      Path file,
+      InterpreterSettings settings,
+      @Nullable Supplier<WorkerProcess> fresh,
+      boolean reuse) {
+    return new WorkerSession(worker, file, settings, fresh, w -> release(w, reuse));
   }
 
   private synchronized @Nullable WorkerProcess idleWorker() {

@@ -23,6 +23,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** A worker as its host sees it. One thread at a time calls; any thread may end it. */
@@ -31,6 +33,8 @@ final class WorkerProcess implements AutoCloseable {
   static final int MEMORY_EXIT = 77;
 
   private static final int KEPT_LINES = 40;
+  private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG\\w+)");
+  private static final Pattern FRAME = Pattern.compile("# Problematic frame:\\s+# (.{1,200})");
 
   /** Starting includes unpacking the native library for the first time. */
   private static final Duration START_TIME = Duration.ofSeconds(60);
@@ -82,7 +86,6 @@ final class WorkerProcess implements AutoCloseable {
             "-Xshare:auto",
             "-XX:-UsePerfData",
             "-XX:-CreateCoredumpOnCrash",
-            "-XX:+DisplayVMOutputToStderr",
             "-XX:ErrorLogTimeout=2",
             "-XX:ErrorFile=" + folder.resolve("hs_err_pid%p.log"),
             "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
@@ -155,6 +158,10 @@ final class WorkerProcess implements AutoCloseable {
       if (kind == Wire.OK) {
         return answer.read(in);
       }
+      if (kind < 0 || kind > Wire.LAST_KIND) {
+        // The JVM reports a crash on standard output, in the middle of the conversation.
+        throw new IOException("an answer of kind " + kind);
+      }
       message = Wire.text(in);
     } catch (IOException e) {
       throw died(e);
@@ -210,6 +217,8 @@ final class WorkerProcess implements AutoCloseable {
 
   private static String exit(int code) {
     return switch (code) {
+      // What a JVM exits with after a fault in native code, where no core is dumped.
+      case 1 -> "crashed";
       case 134 -> "aborted";
       case 137 -> "killed by the system or a person";
       case 139 -> "segmentation fault";
@@ -220,17 +229,20 @@ final class WorkerProcess implements AutoCloseable {
 
   /** What the JVM wrote about its crash: the signal and the frame. */
   private String crash() {
+    String report;
+    try {
+      report = new String(in.readNBytes(8192), StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      return "";
+    }
     StringBuilder text = new StringBuilder();
-    synchronized (messages) {
-      boolean frame = false;
-      for (String line : messages) {
-        if (line.contains(" (0x") && line.startsWith("#  SIG")) {
-          text.append("; ").append(line.substring(1, line.indexOf(" at ")).trim());
-        } else if (frame) {
-          text.append(" in ").append(line.substring(1).trim());
-        }
-        frame = line.startsWith("# Problematic frame");
-      }
+    Matcher signal = SIGNAL.matcher(report);
+    if (signal.find()) {
+      text.append("; ").append(signal.group(1));
+    }
+    Matcher frame = FRAME.matcher(report);
+    if (frame.find()) {
+      text.append(" in ").append(frame.group(1).trim());
     }
     return text.toString();
   }
@@ -324,6 +336,11 @@ final class WorkerProcess implements AutoCloseable {
       killedFor = reason;
     }
     process.destroyForcibly();
+  }
+
+  /** Whether the host ended it, because of its limits or because the run was stopped. */
+  boolean wasEnded() {
+    return killedFor != null;
   }
 
   boolean isUsable() {

@@ -1,6 +1,7 @@
 package io.jetfire.runtime.internal.worker;
 
 import io.jetfire.ConfigurationException;
+import io.jetfire.UnsupportedModelException;
 import io.jetfire.runtime.internal.ProcessMemory;
 import io.jetfire.runtime.internal.engine.Delegation;
 import io.jetfire.runtime.internal.engine.EngineSession;
@@ -16,16 +17,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** An interpreter in a worker. Inputs wait here until the next run takes them along. */
 public final class WorkerSession implements EngineSession {
-  private final WorkerProcess worker;
+  private final Path file;
+  private final InterpreterSettings settings;
   private final Consumer<WorkerProcess> release;
   private final Delegation delegation;
+  private final Map<Integer, List<Integer>> shapes = new TreeMap<>();
+
+  /** Gives a worker that held no other model; null once this session has one. */
+  private @Nullable Supplier<WorkerProcess> fresh;
+
+  private volatile WorkerProcess worker;
   private final Map<Integer, ByteBuffer> pending = new TreeMap<>();
   private List<TensorInfo> inputs;
   private List<TensorInfo> outputs;
   private List<ByteBuffer> values = List.of();
+  private boolean opened;
   private boolean closed;
 
   private record Opened(List<TensorInfo> inputs, List<TensorInfo> outputs, Delegation delegation) {}
@@ -34,20 +45,58 @@ public final class WorkerSession implements EngineSession {
       WorkerProcess worker,
       Path file,
       InterpreterSettings settings,
+      @Nullable Supplier<WorkerProcess> fresh,
       Consumer<WorkerProcess> release) {
     this.worker = worker;
+    this.file = file;
+    this.settings = settings;
+    this.fresh = fresh;
     this.release = release;
-    Opened opened =
-        worker.call(
-            Wire.OPEN,
-            out -> {
-              Wire.text(out, file.toAbsolutePath().toString());
-              Wire.settings(out, settings);
-            },
-            in -> new Opened(Wire.infos(in), Wire.infos(in), Wire.delegation(in)));
-    this.inputs = opened.inputs();
-    this.outputs = opened.outputs();
-    this.delegation = opened.delegation();
+    Opened first;
+    try {
+      first = confirmed(this::open);
+    } catch (RuntimeException e) {
+      release.accept(this.worker);
+      throw e;
+    }
+    this.inputs = first.inputs();
+    this.outputs = first.outputs();
+    this.delegation = first.delegation();
+    this.opened = true;
+  }
+
+  private Opened open() {
+    return worker.call(
+        Wire.OPEN,
+        out -> {
+          Wire.text(out, file.toAbsolutePath().toString());
+          Wire.settings(out, settings);
+        },
+        in -> new Opened(Wire.infos(in), Wire.infos(in), Wire.delegation(in)));
+  }
+
+  /**
+   * A worker that held other models may have been damaged by one of them, and this one must not be
+   * blamed: if it dies before this model has run once, that is tried again in a new worker.
+   */
+  private <T> T confirmed(Supplier<T> work) {
+    Supplier<WorkerProcess> other = fresh;
+    try {
+      return work.get();
+    } catch (UnsupportedModelException e) {
+      if (other == null || worker.isUsable() || worker.wasEnded()) {
+        throw e;
+      }
+    }
+    fresh = null;
+    release.accept(worker);
+    worker = other.get();
+    if (!opened) {
+      return work.get();
+    }
+    open();
+    shapes.forEach(this::sendShape);
+    return work.get();
   }
 
   @Override
@@ -88,6 +137,13 @@ public final class WorkerSession implements EngineSession {
     for (int dimension : shape) {
       dimensions.add(dimension);
     }
+    sendShape(input, dimensions);
+    shapes.put(input, dimensions);
+    pending.clear();
+    values = List.of();
+  }
+
+  private void sendShape(int input, List<Integer> dimensions) {
     worker.call(
         Wire.RESIZE,
         out -> {
@@ -95,8 +151,6 @@ public final class WorkerSession implements EngineSession {
           Wire.ints(out, dimensions);
         },
         in -> true);
-    pending.clear();
-    values = List.of();
   }
 
   @Override
@@ -109,19 +163,23 @@ public final class WorkerSession implements EngineSession {
   @Override
   public long invoke() {
     checkOpen();
-    long nanos =
-        worker.call(
-            Wire.INVOKE,
-            out -> {
-              out.writeInt(pending.size());
-              for (Map.Entry<Integer, ByteBuffer> input : pending.entrySet()) {
-                out.writeInt(input.getKey());
-                Wire.bytes(out, input.getValue());
-              }
-            },
-            this::readOutputs);
+    long nanos = confirmed(this::send);
+    fresh = null;
     pending.clear();
     return nanos;
+  }
+
+  private long send() {
+    return worker.call(
+        Wire.INVOKE,
+        out -> {
+          out.writeInt(pending.size());
+          for (Map.Entry<Integer, ByteBuffer> input : pending.entrySet()) {
+            out.writeInt(input.getKey());
+            Wire.bytes(out, input.getValue());
+          }
+        },
+        this::readOutputs);
   }
 
   private long readOutputs(DataInputStream in) throws IOException {

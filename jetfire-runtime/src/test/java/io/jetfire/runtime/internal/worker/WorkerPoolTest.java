@@ -17,14 +17,15 @@ import org.junit.jupiter.api.io.TempDir;
 final class WorkerPoolTest {
   @TempDir private Path folder;
 
-  /** Weights that are not there, which XNNPACK reads all the same. */
+  /** Two operators that wait for each other, which XNNPACK's partitioning does not survive. */
   private Path crashing() throws Exception {
     TestModel model = TestModel.create();
-    int x = model.tensor("x", TestModel.FLOAT32, 1, 8);
-    int b = model.constant("b", TestModel.noise(2, 1), 2);
-    int y = model.tensor("y", TestModel.FLOAT32, 1, 2);
+    int x = model.tensor("x", TestModel.FLOAT32, 1, 4);
+    int z = model.tensor("z", TestModel.FLOAT32, 1, 4);
+    int y = model.tensor("y", TestModel.FLOAT32, 1, 4);
     return model
-        .fullyConnected(x, -1, b, y)
+        .add(x, z, y)
+        .add(x, y, z)
         .inputs(x)
         .outputs(y)
         .write(folder.resolve("crash.tflite"));
@@ -39,11 +40,11 @@ final class WorkerPoolTest {
           .isThrownBy(
               () -> {
                 try (WorkerSession session = pool.open(crashing, InterpreterSettings.of(true))) {
-                  session.input(0, ByteBuffer.allocate(32));
+                  session.input(0, ByteBuffer.allocate(16));
                   session.invoke();
                 }
               })
-          .withMessageContaining("worker process died (aborted; SIG");
+          .withMessageContaining("worker process died (crashed; SIG");
       try (WorkerSession session = pool.open(good, InterpreterSettings.of(true))) {
         ByteBuffer input = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
         session.input(0, input.putFloat(0, 21));
