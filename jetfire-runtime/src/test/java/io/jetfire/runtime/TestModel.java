@@ -156,6 +156,10 @@ public final class TestModel {
         });
   }
 
+  public TestModel gather(int in, int indices, int out) {
+    return operator(36, new int[] {in, indices}, new int[] {out}, 23, f -> table(f, 2));
+  }
+
   public TestModel softmax(int in, int out) {
     return operator(
         SOFTMAX,

@@ -13,6 +13,9 @@ public final class Failures {
   /** Part of the message when an interpreter cannot be built. */
   public static final String CANNOT_BUILD = "cannot build an interpreter";
 
+  /** Part of the message when the check before a worker found problems. */
+  public static final String REFUSED = " was refused before it was executed, for ";
+
   /** Part of the message when a worker process died. */
   public static final String WORKER_DIED = "worker process died";
 

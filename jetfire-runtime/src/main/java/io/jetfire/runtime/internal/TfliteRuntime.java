@@ -2,7 +2,9 @@ package io.jetfire.runtime.internal;
 
 import io.jetfire.ConfigurationException;
 import io.jetfire.Delegate;
+import io.jetfire.JetFireException;
 import io.jetfire.Model;
+import io.jetfire.UnsupportedModelException;
 import io.jetfire.runtime.internal.engine.EngineSession;
 import io.jetfire.runtime.internal.engine.InterpreterSettings;
 import io.jetfire.runtime.internal.engine.NativeLibrary;
@@ -10,7 +12,9 @@ import io.jetfire.runtime.internal.worker.WorkerLimits;
 import io.jetfire.runtime.internal.worker.WorkerPool;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.spi.ProviderContext;
+import io.jetfire.tflite.format.ModelCheck;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 
 /** The model runtime "tflite". Thread-safe. */
@@ -19,9 +23,16 @@ public final class TfliteRuntime implements ModelRuntime {
 
   private final SharedModels models = new SharedModels();
 
+  /** What a worker takes without a model. */
+  private static final long JVM_BYTES = 192L << 20;
+
+  private static final long MIN_ACTIVATION_BYTES = 64L << 20;
+
+  private final WorkerLimits limits;
   private final WorkerPool workers;
 
   private TfliteRuntime(WorkerLimits limits) {
+    this.limits = limits;
     this.workers = WorkerPool.create(limits);
   }
 
@@ -49,16 +60,20 @@ public final class TfliteRuntime implements ModelRuntime {
   public TfliteSession open(Model model, Options options) {
     check(model);
     InterpreterSettings settings = settings(options);
-    EngineSession session =
-        options.isolation() == Isolation.WORKER
-            ? workers.open(model.path(), settings)
-            : models.open(model, settings);
+    EngineSession session;
+    if (options.isolation() == Isolation.WORKER) {
+      checkContent(model);
+      session = workers.open(model.path(), settings);
+    } else {
+      session = models.open(model, settings);
+    }
     return session(model, options, session);
   }
 
   /** Opens a model in a worker that sees no other. */
   public TfliteSession openFresh(Model model, Options options) {
     check(model);
+    checkContent(model);
     return session(model, options, workers.openFresh(model.path(), settings(options)));
   }
 
@@ -80,6 +95,36 @@ public final class TfliteRuntime implements ModelRuntime {
               + model.format()
               + "'; convert it first.");
     }
+  }
+
+  /** What can be told without native code: most broken files never get to a worker. */
+  private void checkContent(Model model) {
+    List<String> problems;
+    try {
+      problems =
+          ModelCheck.check(
+                  model.path(), Math.max(MIN_ACTIVATION_BYTES, limits.residentBytes() - JVM_BYTES))
+              .problems();
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+      problems = List.of("reading it failed: " + e);
+    }
+    if (!problems.isEmpty()) {
+      String some = String.join(" ", problems.subList(0, Math.min(5, problems.size())));
+      throw new UnsupportedModelException(
+          "The model "
+              + model.path()
+              + Failures.REFUSED
+              + problems.size()
+              + (problems.size() > 5 ? " problems, among them: " : " problem(s): ")
+              + some);
+    }
+  }
+
+  /** The most memory that a worker was seen to use. */
+  public long peakWorkerBytes() {
+    return workers.peakResidentBytes();
   }
 
   private static WorkerLimits limits(ProviderContext context) {

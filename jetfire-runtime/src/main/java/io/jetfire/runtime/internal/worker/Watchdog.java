@@ -22,6 +22,7 @@ final class Watchdog implements AutoCloseable {
 
   private final Set<WorkerProcess> workers = ConcurrentHashMap.newKeySet();
   private final Thread thread;
+  private volatile long peakResidentBytes;
   private volatile boolean closed;
 
   Watchdog() {
@@ -43,6 +44,10 @@ final class Watchdog implements AutoCloseable {
     workers.add(worker);
   }
 
+  long peakResidentBytes() {
+    return peakResidentBytes;
+  }
+
   void forget(WorkerProcess worker) {
     workers.remove(worker);
   }
@@ -57,7 +62,7 @@ final class Watchdog implements AutoCloseable {
     try {
       while (!closed) {
         for (WorkerProcess worker : workers) {
-          worker.check(memory);
+          peakResidentBytes = Math.max(peakResidentBytes, worker.check(memory));
         }
         Thread.sleep(pause);
       }

@@ -125,6 +125,11 @@ public final class WorkerPool implements AutoCloseable {
     worker.close();
   }
 
+  /** The most memory that a worker of this pool was seen to use; 0 if none was looked at. */
+  public synchronized long peakResidentBytes() {
+    return watchdog == null ? 0 : watchdog.peakResidentBytes();
+  }
+
   private void checkOpen() {
     if (closed) {
       throw new IllegalStateException("The runtime is closed.");

@@ -295,11 +295,11 @@ final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /** Looks at time and memory; called by the watchdog. */
-  void check(ResidentMemory memory) {
+  /** Looks at time and memory, and returns the latter; called by the watchdog. */
+  long check(ResidentMemory memory) {
     long deadline = deadlineNanos;
     if (deadline == 0) {
-      return;
+      return 0;
     }
     if (System.nanoTime() - deadline > 0) {
       kill(
@@ -308,12 +308,13 @@ final class WorkerProcess implements AutoCloseable {
               + " longer than "
               + seconds(allowedNanos)
               + " s. If the model needs that, allow more with the setting 'worker-seconds'.");
-      return;
+      return 0;
     }
     long resident = memory.bytes(process.pid());
     if (resident > limits.residentBytes()) {
       kill(memoryReason(resident));
     }
+    return resident;
   }
 
   private static String seconds(long nanos) {

@@ -9,6 +9,7 @@ import io.jetfire.runtime.internal.engine.InterpreterSettings;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,6 +52,24 @@ final class WorkerPoolTest {
         session.invoke();
         assertThat(session.output(0).getFloat(0)).isEqualTo(42);
       }
+    }
+  }
+
+  @Test
+  void whatUsesTooMuchMemoryIsEnded() throws Exception {
+    TestModel model = TestModel.create();
+    int x = model.tensor("x", TestModel.FLOAT32, 8192, 1);
+    int y = model.constant("y", TestModel.noise(16384, 1), 1, 16384);
+    int z = model.tensor("z", TestModel.FLOAT32, 8192, 16384);
+    Path huge = model.add(x, y, z).inputs(x).outputs(z).write(folder.resolve("huge.tflite"));
+    WorkerLimits limits = new WorkerLimits(Duration.ofSeconds(10), 300L << 20);
+    try (WorkerPool pool = WorkerPool.create(limits);
+        WorkerSession session = pool.open(huge, InterpreterSettings.of(false))) {
+      session.input(0, ByteBuffer.allocate(8192 * 4));
+      assertThatExceptionOfType(UnsupportedModelException.class)
+          .isThrownBy(session::invoke)
+          .withMessageContaining("MB of memory where 300 MB are allowed")
+          .withMessageContaining("worker-megabytes");
     }
   }
 }
