@@ -135,14 +135,10 @@ final class FuzzTest {
       refused += row.getValue().getOrDefault(Outcome.REFUSED_BY_CHECK, 0);
     }
     LOG.info(
-        "{}\n{} models, refused by the check alone {} %, longest {} ms, most memory of a worker {} MB,"
-            + " good model right after {}",
-        text,
-        count,
-        100.0 * refused / count,
-        longestNanos / 1_000_000,
-        peakBytes >> 20,
-        confirmed);
+        "{}\n"
+            + "{} models, refused by the check alone {} %, longest {} ms, most memory of a worker"
+            + " {} MB, good model right after {}",
+        text, count, 100.0 * refused / count, longestNanos / 1_000_000, peakBytes >> 20, confirmed);
   }
 
   private static Outcome run(TfliteRuntime runtime, Model model, Options options) {
@@ -305,7 +301,11 @@ final class FuzzTest {
     model.fullyConnected(t[3], t[4], t[5], t[6]);
     if (kind == Kind.WRONG_OPTION && random.nextInt(3) == 0) {
       model.operator(
-          TestModel.SOFTMAX, new int[] {logits}, new int[] {y}, 1 + random.nextInt(120), f -> {
+          TestModel.SOFTMAX,
+          new int[] {logits},
+          new int[] {y},
+          1 + random.nextInt(120),
+          f -> {
             f.startTable(1);
             f.addFloat(0, random.nextFloat(), 0);
             return f.endTable();

@@ -397,7 +397,8 @@ public final class NativeInterpreter implements EngineSession {
               + model
               + " uses operators that this runtime does not have: "
               + unresolvedOperators()
-              + ". They are custom or Select TensorFlow operators; convert the model without them.");
+              + ". They are custom or Select TensorFlow operators; convert the model without"
+              + " them.");
     }
     if (status != OK) {
       throw new UnsupportedModelException(

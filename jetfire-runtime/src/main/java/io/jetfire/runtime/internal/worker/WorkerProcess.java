@@ -328,7 +328,8 @@ final class WorkerProcess implements AutoCloseable {
         + (resident >> 20)
         + " MB of memory where "
         + (limits.residentBytes() >> 20)
-        + " MB are allowed. If the model needs that, allow more with the setting 'worker-megabytes'.";
+        + " MB are allowed. If the model needs that, allow more with the setting"
+        + " 'worker-megabytes'.";
   }
 
   /** Ends the worker; a call that waits for it fails with the reason. */
