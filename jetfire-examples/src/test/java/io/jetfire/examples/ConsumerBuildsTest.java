@@ -136,9 +136,7 @@ class ConsumerBuildsTest {
   }
 
   private static List<Path> without(String artifact) {
-    return JARS.stream()
-        .filter(j -> !j.getFileName().toString().startsWith(artifact))
-        .toList();
+    return JARS.stream().filter(j -> !j.getFileName().toString().startsWith(artifact)).toList();
   }
 
   private static boolean ofDjl(Path jar) {
@@ -148,8 +146,7 @@ class ConsumerBuildsTest {
         || path.contains("/commons-");
   }
 
-  private static String onClassPath(List<Path> jars, String work, String... farm)
-      throws Exception {
+  private static String onClassPath(List<Path> jars, String work, String... farm) throws Exception {
     Path source = Files.createDirectories(folder.resolve(work + "-src")).resolve("Consumer.java");
     Files.writeString(source, PROGRAM);
     Path classes = folder.resolve(work + "-classes");

@@ -31,8 +31,7 @@ class QuickstartProcessTest {
 
     public static void main(String[] args) {
       try (JetFire jetfire = JetFire.builder().workDirectory(Path.of(args[0])).build()) {
-        Report report =
-            jetfire.run(Quickstart.experiment(new Quickstart.Size(8, 1, 2, 20, 2)));
+        Report report = jetfire.run(Quickstart.experiment(new Quickstart.Size(8, 1, 2, 20, 2)));
         report.writeTo(Path.of(args[0], "report"));
         System.out.println("state " + report.state() + ", problems " + report.problems());
       }

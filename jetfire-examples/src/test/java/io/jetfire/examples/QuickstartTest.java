@@ -54,16 +54,14 @@ class QuickstartTest {
         .containsExactly("float32", "float16", "dynamic-range", "full-integer");
     assertThat(report.variants()).allMatch(v -> v.failure().isEmpty());
     assertThat(report.variants())
-        .allMatch(
-            v -> v.evaluations().keySet().equals(Set.of(Delegate.CPU, Delegate.XNNPACK)));
+        .allMatch(v -> v.evaluations().keySet().equals(Set.of(Delegate.CPU, Delegate.XNNPACK)));
   }
 
   @Test
   void lossIsMeasuredOnEveryVariant() {
     double trained = metric(report.sourceEvaluation().orElseThrow(), EvaluationResult.LOSS);
     assertThat(trained).isPositive();
-    assertThat(metric("float32", EvaluationResult.LOSS))
-        .isCloseTo(trained, offset(trained * 1e-4));
+    assertThat(metric("float32", EvaluationResult.LOSS)).isCloseTo(trained, offset(trained * 1e-4));
     assertThat(metric("full-integer", EvaluationResult.LOSS))
         .isCloseTo(trained, offset(trained * 0.2));
   }
@@ -72,8 +70,7 @@ class QuickstartTest {
   void float32GivesWhatDjlGives() {
     VariantResult float32 = report.variants().get(0);
     assertThat(float32.evaluations().values())
-        .allSatisfy(
-            e -> assertThat(metric(e, EvaluationResult.OUTPUT_MAX_ERROR)).isLessThan(1e-5));
+        .allSatisfy(e -> assertThat(metric(e, EvaluationResult.OUTPUT_MAX_ERROR)).isLessThan(1e-5));
   }
 
   @Test
@@ -109,9 +106,7 @@ class QuickstartTest {
 
   @Test
   void theStoreKnowsWhereAVariantComesFrom() {
-    try (MetadataStore store =
-        new MlmdSqliteProvider()
-            .create(TestProviderContext.in(folder))) {
+    try (MetadataStore store = new MlmdSqliteProvider().create(TestProviderContext.in(folder))) {
       Artifact int8 =
           store
               .artifact(
@@ -142,8 +137,7 @@ class QuickstartTest {
   @Test
   void theExperimentSurvivesJson() {
     Experiment read =
-        Description.fromJson(
-            Experiment.class, experiment.toJson(), References.of(experiment));
+        Description.fromJson(Experiment.class, experiment.toJson(), References.of(experiment));
     assertThat(read.toJson()).isEqualTo(experiment.toJson());
     assertThat(read.fingerprint()).isEqualTo(experiment.fingerprint());
   }

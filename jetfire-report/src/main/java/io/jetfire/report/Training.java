@@ -24,7 +24,10 @@ final class Training {
     TrainedModel.Epoch last = epochs.get(epochs.size() - 1);
     html.open("details").open("summary");
     html.text(
-        "Training: " + Numbers.plural(epochs.size(), "epoch") + ", last loss " + Numbers.metric("", last.loss()));
+        "Training: "
+            + Numbers.plural(epochs.size(), "epoch")
+            + ", last loss "
+            + Numbers.metric("", last.loss()));
     html.close();
     Set<String> metrics = new LinkedHashSet<>();
     epochs.forEach(epoch -> metrics.addAll(epoch.metrics().keySet()));
