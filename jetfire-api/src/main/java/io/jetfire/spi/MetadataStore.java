@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * first use and declares some of the properties; any others are <em>custom properties</em>. What is
  * unset is absent: a null component, never an empty string or a zero.
  *
- * {@snippet lang=java :
+ * <pre>{@code
  * store.putType(Type.artifact("jetfire.Model").property("bytes", PropertyType.INT).build());
  * store.putType(Type.execution("jetfire.Conversion").build());
  * store.putType(Type.context("jetfire.Run").build());
@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  *             .context(run)
  *             .build());
  * store.lineage(LineageQuery.upstreamOf(recorded.artifacts().get(1).storedId()));
- * }
+ * }</pre>
  *
  * <p><b>Idempotence.</b> Putting a node (artifact, execution or context) that has an id, or a name
  * that its type has already, updates the stored one; without both, a node is new each time. An

@@ -49,14 +49,14 @@ import org.junit.jupiter.params.provider.MethodSource;
  * What every {@link MetadataStore} must do. Extend it in the tests of an implementation and give it
  * a fresh store; each case then runs against one.
  *
- * {@snippet lang=java :
+ * <pre>{@code
  * final class MyStoreTest extends MetadataStoreContract {
  *   @Override
  *   protected MetadataStore newStore() {
  *     return new MyStore();
  *   }
  * }
- * }
+ * }</pre>
  */
 @SuppressWarnings("NullAway.Init") // The store is there before each case.
 public abstract class MetadataStoreContract {
