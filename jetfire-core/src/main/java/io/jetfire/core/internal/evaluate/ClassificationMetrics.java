@@ -47,6 +47,12 @@ final class ClassificationMetrics implements EvaluationMetrics {
               + scores.scores().size()
               + " scores");
     }
+    if (scores.scores().get(scores.best()).isNaN()) {
+      throw new DataException(
+          "The model gave no number (NaN) as score of any class for sample "
+              + sample.id()
+              + "; check the sample, the preprocessing and the model's precision");
+    }
     samples++;
     confusion[label.index()][scores.best()]++;
   }

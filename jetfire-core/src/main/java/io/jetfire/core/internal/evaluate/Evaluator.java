@@ -11,10 +11,10 @@ import io.jetfire.Model;
 import io.jetfire.OutputDecoder;
 import io.jetfire.Prediction;
 import io.jetfire.Preprocessing;
-import io.jetfire.RunCancelledException;
 import io.jetfire.Sample;
 import io.jetfire.Target;
 import io.jetfire.Tensor;
+import io.jetfire.core.internal.Tasks;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ModelRuntime;
 import java.nio.file.Path;
@@ -26,9 +26,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -98,18 +98,18 @@ public final class Evaluator {
     double lossSum = 0;
     TargetCheck targets = new TargetCheck(evaluation);
     List<ModelRuntime.Session> open = new ArrayList<>();
-    try (Stream<Sample> stream = dataset.samples();
+    try (Stream<Sample> stream = read(dataset, dataset::samples);
         ReferenceOutputs.Writer writer = ReferenceOutputs.writer(writeReference);
         ReferenceOutputs.Comparison comparison = ReferenceOutputs.comparison(reference)) {
       for (int i = 0; i < sessions; i++) {
         open.add(subject.runtime().open(subject.model(), subject.options()));
       }
       Iterator<Sample> all = stream.iterator();
-      while (all.hasNext()) {
+      while (true) {
         cancellation.check();
-        List<Sample> batch = new ArrayList<>();
-        while (all.hasNext() && batch.size() < BATCH_PER_SESSION * sessions) {
-          batch.add(all.next());
+        List<Sample> batch = read(dataset, () -> next(all, BATCH_PER_SESSION * sessions));
+        if (batch.isEmpty()) {
+          break;
         }
         for (Answer answer : answers(batch, open, subject, evaluation.loss())) {
           targets.see(answer.sample());
@@ -142,15 +142,34 @@ public final class Evaluator {
     }
   }
 
+  private static List<Sample> next(Iterator<Sample> all, int most) {
+    List<Sample> batch = new ArrayList<>();
+    while (batch.size() < most && all.hasNext()) {
+      batch.add(all.next());
+    }
+    return batch;
+  }
+
+  /** Reading a dataset is user code: its errors become ones that say where they come from. */
+  private static <T> T read(Dataset dataset, Supplier<T> reading) {
+    try {
+      return reading.get();
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new DataException("The dataset '" + dataset.name() + "' cannot be read: " + e, e);
+    }
+  }
+
   private List<Answer> answers(
       List<Sample> batch, List<ModelRuntime.Session> open, Subject subject, Optional<Loss> loss) {
-    List<Future<List<Answer>>> parts = new ArrayList<>();
+    List<FutureTask<List<Answer>>> parts = new ArrayList<>();
     int size = (batch.size() + open.size() - 1) / open.size();
     for (int s = 0; s < open.size() && s * size < batch.size(); s++) {
       List<Sample> part = batch.subList(s * size, Math.min(batch.size(), (s + 1) * size));
       ModelRuntime.Session session = open.get(s);
       parts.add(
-          executor.submit(
+          new FutureTask<>(
               () -> {
                 List<Answer> answers = new ArrayList<>();
                 for (Sample sample : part) {
@@ -159,29 +178,27 @@ public final class Evaluator {
                 return answers;
               }));
     }
-    List<Answer> inOrder = new ArrayList<>();
-    for (Future<List<Answer>> part : parts) {
-      inOrder.addAll(get(part));
-    }
-    return inOrder;
-  }
-
-  private static List<Answer> get(Future<List<Answer>> part) {
-    try {
-      return part.get();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new RunCancelledException("The evaluation was interrupted", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof JetFireException known) {
-        throw known;
-      }
-      throw new DataException(
-          "The evaluation failed in user code or in a sample: " + e.getCause(), e.getCause());
-    }
+    return Tasks.all(executor, parts).stream().flatMap(List::stream).toList();
   }
 
   private static Answer answer(
+      Sample sample, ModelRuntime.Session session, Subject subject, Optional<Loss> loss) {
+    try {
+      return decoded(sample, session, subject, loss);
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new DataException(
+          "Sample "
+              + sample.id()
+              + " could not be evaluated, in user code (preprocessing, decoding, loss) or in the"
+              + " runtime: "
+              + e,
+          e);
+    }
+  }
+
+  private static Answer decoded(
       Sample sample, ModelRuntime.Session session, Subject subject, Optional<Loss> loss) {
     List<Tensor> raw = session.run(subject.preprocessing().apply(sample, session.inputs()));
     List<Tensor> outputs = new ArrayList<>();

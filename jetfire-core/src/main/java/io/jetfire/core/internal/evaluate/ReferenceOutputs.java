@@ -10,8 +10,8 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -106,8 +106,11 @@ final class ReferenceOutputs {
         try {
           stream =
               new DataInputStream(new BufferedInputStream(Files.newInputStream(file), 1 << 16));
+        } catch (NoSuchFileException e) {
+          stream =
+              null; // Removed since the source was evaluated: there is nothing to compare with.
         } catch (IOException e) {
-          throw new UncheckedIOException(e);
+          throw failure(e);
         }
       }
       in = stream;
@@ -138,8 +141,13 @@ final class ReferenceOutputs {
       } catch (EOFException e) {
         comparable = false;
       } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        throw failure(e);
       }
+    }
+
+    private static StorageException failure(IOException e) {
+      return new StorageException(
+          "The kept outputs of the source model cannot be read (" + e + "); check the disk", e);
     }
 
     void metrics(Map<String, Double> metrics) {
@@ -159,7 +167,7 @@ final class ReferenceOutputs {
           in.close();
         }
       } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        throw failure(e);
       }
     }
   }

@@ -24,6 +24,8 @@ import io.jetfire.TensorType;
 import io.jetfire.Training;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -394,7 +396,17 @@ public final class DescriptionJson {
     }
 
     private static Model model(JsonFields f) {
-      Model model = Model.of(Path.of(f.text("path")), f.text("format"));
+      Path path;
+      try {
+        path = Path.of(f.text("path"));
+      } catch (InvalidPathException e) {
+        throw f.error("has a path that is none on this system (" + e.getMessage() + ")");
+      }
+      if (!Files.isRegularFile(path)) {
+        throw new ConfigurationException(
+            "The model file " + path + ", which the description names, is not there");
+      }
+      Model model = Model.of(path, f.text("format"));
       if (!model.sha256().equals(f.text("sha256"))) {
         throw new ConfigurationException(
             "The model file "
@@ -563,7 +575,7 @@ public final class DescriptionJson {
       f.texts("devices").forEach(q -> b.devices(DeviceQuery.parse(q)));
       f.texts("variants").forEach(b::variants);
       b.delegates(delegates(f))
-          .threads(f.numbers("threads").stream().mapToInt(Double::intValue).toArray())
+          .threads(f.integers("threads"))
           .warmupRuns(f.integer("warmupRuns"))
           .runs(f.integer("runs"))
           .sessions(f.integer("sessions"))
@@ -574,7 +586,7 @@ public final class DescriptionJson {
         b.timeLimit(Duration.parse(f.text("timeLimit")));
         f.optionalText("maxCost").ifPresent(c -> b.maxCost(new BigDecimal(c)));
       } catch (DateTimeParseException | NumberFormatException e) {
-        throw f.error("has a time limit or a cost limit of another form (" + e + ")");
+        throw f.error("has a time limit or a cost limit of another form (" + e.getMessage() + ")");
       }
       if (f.has("frames")) {
         Dataset frames = dataset(f.object("frames"));

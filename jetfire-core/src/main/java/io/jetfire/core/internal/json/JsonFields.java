@@ -136,6 +136,17 @@ final class JsonFields {
     return list;
   }
 
+  int[] integers(String name) {
+    List<Integer> list = new ArrayList<>();
+    for (JsonNode element : array(name)) {
+      if (!element.canConvertToInt() || !element.isIntegralNumber()) {
+        throw error("has '" + name + "', which should hold integers only");
+      }
+      list.add(element.intValue());
+    }
+    return list.stream().mapToInt(i -> i).toArray();
+  }
+
   List<String> names() {
     List<String> list = new ArrayList<>();
     node.fieldNames().forEachRemaining(list::add);

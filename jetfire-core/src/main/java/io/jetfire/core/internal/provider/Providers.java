@@ -2,6 +2,7 @@ package io.jetfire.core.internal.provider;
 
 import io.jetfire.ConfigurationException;
 import io.jetfire.MissingProviderException;
+import io.jetfire.PlatformException;
 import io.jetfire.ProviderInfo;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.spi.Provider;
@@ -60,6 +61,17 @@ public final class Providers implements AutoCloseable {
     this.workDirectory = workDirectory;
     this.cacheDirectory = cacheDirectory;
     this.clock = clock;
+    for (Provider<?> provider : explicit) {
+      if (ProviderKind.all().stream().noneMatch(k -> k.service().isInstance(provider))) {
+        throw new ConfigurationException(
+            "The provider '"
+                + provider.id()
+                + "' ("
+                + provider.getClass().getName()
+                + ") is of no kind; implement the interface of its kind, such as"
+                + " DeviceFarmProvider");
+      }
+    }
     for (ProviderKind<?> kind : ProviderKind.all()) {
       found.put(kind.name(), load(kind));
     }
@@ -167,11 +179,20 @@ public final class Providers implements AutoCloseable {
    * @return the first whose formats include it
    */
   public Optional<ModelRuntime> runtimeFor(String format) {
+    PlatformException failure = null;
     for (String id : ofKind(ProviderKind.MODEL_RUNTIME).keySet()) {
-      ModelRuntime runtime = get(ProviderKind.MODEL_RUNTIME, id);
-      if (runtime.formats().contains(format)) {
-        return Optional.of(runtime);
+      try {
+        ModelRuntime runtime = get(ProviderKind.MODEL_RUNTIME, id);
+        if (runtime.formats().contains(format)) {
+          return Optional.of(runtime);
+        }
+      } catch (PlatformException e) {
+        // One that cannot work here need not be the one that is wanted.
+        failure = e;
       }
+    }
+    if (failure != null) {
+      throw failure;
     }
     return Optional.empty();
   }

@@ -158,12 +158,14 @@ public final class Recorder {
   /**
    * Records the measurement of a cell.
    *
+   * @param part which of the experiment's device runs: two may measure the same cell
    * @param model what was measured
    * @param result what came out
    * @param values the numbers, by name with unit
    */
-  public void measured(Model model, DeviceRunResult result, Map<String, Double> values) {
-    String step = "measure/" + result.farm() + "/" + result.device().id() + "/" + result.cell();
+  public void measured(
+      String part, Model model, DeviceRunResult result, Map<String, Double> values) {
+    String step = part + "/" + result.farm() + "/" + result.device().id() + "/" + result.cell();
     ExecutionState state =
         switch (result.outcome()) {
           case PASSED -> ExecutionState.COMPLETE;

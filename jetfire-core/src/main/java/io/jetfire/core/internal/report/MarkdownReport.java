@@ -328,6 +328,8 @@ public final class MarkdownReport {
         .replace("<", "&lt;")
         .replace("*", "\\*")
         .replace("`", "\\`")
+        .replace("[", "\\[")
+        .replace("]", "\\]")
         .replace("\r", " ")
         .replace("\n", " ");
   }

@@ -45,11 +45,11 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -107,28 +107,29 @@ public final class DefaultJetFire implements JetFire {
 
   @Override
   public Plan plan(Experiment experiment) {
+    List<String> missing = new ArrayList<>();
     List<String> problems = new ArrayList<>();
     List<String> warnings = new ArrayList<>();
     List<String> steps = steps(experiment);
-    need(ProviderKind.METADATA_STORE, experiment.metadataStore(), problems);
-    experiment
-        .training()
-        .ifPresent(t -> need(ProviderKind.TRAINING_BACKEND, t.backend(), problems));
+    need(ProviderKind.METADATA_STORE, experiment.metadataStore(), missing);
+    experiment.training().ifPresent(t -> need(ProviderKind.TRAINING_BACKEND, t.backend(), missing));
     experiment
         .converters()
-        .forEach(c -> need(ProviderKind.CONVERTER_BACKEND, c.backend(), problems));
+        .forEach(c -> need(ProviderKind.CONVERTER_BACKEND, c.backend(), missing));
     List<Plan.PlannedRun> runs = new ArrayList<>();
     for (DeviceRun run : experiment.deviceRuns()) {
-      if (need(ProviderKind.DEVICE_FARM, run.farm(), problems)) {
+      if (need(ProviderKind.DEVICE_FARM, run.farm(), missing)) {
         plan(experiment, run, runs, problems, warnings);
       }
     }
-    if (!problems.isEmpty()) {
-      throw new MissingProviderException(
-          "The experiment '"
-              + experiment.name()
-              + "' cannot be run: "
-              + String.join(" | ", problems));
+    if (!missing.isEmpty() || !problems.isEmpty()) {
+      List<String> all = new ArrayList<>(missing);
+      all.addAll(problems);
+      String message =
+          "The experiment '" + experiment.name() + "' cannot be run: " + String.join(" | ", all);
+      throw missing.isEmpty()
+          ? new ConfigurationException(message)
+          : new MissingProviderException(message);
     }
     return new Plan(experiment.name(), steps, runs, warnings);
   }
@@ -227,8 +228,16 @@ public final class DefaultJetFire implements JetFire {
   @Override
   public RunHandle resume(RunId run, Experiment experiment) {
     plan(experiment);
+    String json = experiment.toJson();
     RunDirectory directory = RunDirectory.open(workDirectory, run);
-    if (!directory.experimentJson().equals(experiment.toJson())) {
+    boolean same;
+    try {
+      same = directory.experimentJson().equals(json);
+    } catch (JetFireException e) {
+      directory.close();
+      throw e;
+    }
+    if (!same) {
       directory.close();
       throw new ConfigurationException(
           "The run "
@@ -247,24 +256,48 @@ public final class DefaultJetFire implements JetFire {
     synchronized (underWay) {
       underWay.put(id, handle);
     }
-    client
-        .executor()
-        .execute(
-            () -> {
-              try (directory) {
-                Events events = new Events(id, client.listeners());
-                report.complete(
-                    new ExperimentRun(client, id, experiment, directory, events, cancelled::get)
-                        .run());
-              } catch (Throwable t) {
-                report.completeExceptionally(t);
-              } finally {
-                synchronized (underWay) {
-                  underWay.remove(id);
-                }
-              }
-            });
+    try {
+      client.executor().execute(() -> execute(id, experiment, directory, cancelled, report));
+    } catch (RejectedExecutionException e) {
+      forget(id);
+      directory.close();
+      throw new ConfigurationException(
+          "The run "
+              + id
+              + " cannot start: this client is closed, or its executor takes no more work",
+          e);
+    }
     return handle;
+  }
+
+  private void execute(
+      RunId id,
+      Experiment experiment,
+      RunDirectory directory,
+      AtomicBoolean cancelled,
+      CompletableFuture<Report> report) {
+    Report result = null;
+    Throwable failure = null;
+    try (directory) {
+      Events events = new Events(id, client.listeners());
+      result = new ExperimentRun(client, id, experiment, directory, events, cancelled::get).run();
+    } catch (Throwable t) {
+      failure = t;
+    }
+    forget(id);
+    // Only now, when the folder's lock is free: whoever waits may resume at once.
+    if (failure != null || result == null) {
+      report.completeExceptionally(
+          failure != null ? failure : new IllegalStateException("A run gives a report"));
+    } else {
+      report.complete(result);
+    }
+  }
+
+  private void forget(RunId id) {
+    synchronized (underWay) {
+      underWay.remove(id);
+    }
   }
 
   @Override
@@ -334,9 +367,7 @@ public final class DefaultJetFire implements JetFire {
                 + String.format(Locale.ROOT, "-%06x", random.nextInt(1 << 24)));
     List<Sample> frames = List.of();
     if (deviceRun.frames().isPresent()) {
-      try (Stream<Sample> samples = deviceRun.frames().get().samples()) {
-        frames = samples.limit(deviceRun.frameCount()).toList();
-      }
+      frames = DeviceRuns.frames(deviceRun.frames().get(), deviceRun.frameCount());
     }
     try (RunDirectory directory = RunDirectory.create(workDirectory, id, deviceRun.toJson())) {
       new DeviceRuns(

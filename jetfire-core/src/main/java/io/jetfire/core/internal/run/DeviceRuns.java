@@ -1,6 +1,8 @@
 package io.jetfire.core.internal.run;
 
 import io.jetfire.ConfigurationException;
+import io.jetfire.DataException;
+import io.jetfire.Dataset;
 import io.jetfire.Delegate;
 import io.jetfire.Device;
 import io.jetfire.DeviceQuery;
@@ -25,6 +27,7 @@ import io.jetfire.Sample;
 import io.jetfire.Stage;
 import io.jetfire.Statistics;
 import io.jetfire.ValidityReport;
+import io.jetfire.core.internal.Tasks;
 import io.jetfire.core.internal.provider.ProviderKind;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.DeviceFarm;
@@ -43,8 +46,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -157,52 +159,29 @@ final class DeviceRuns {
     List<Device> devices = wanted(farm, description);
     checkCost(farm, description, devices);
     Semaphore slots = new Semaphore(farm.capabilities().concurrentRuns());
-    List<Future<?>> underWay = new ArrayList<>();
+    List<FutureTask<Boolean>> perDevice = new ArrayList<>();
     for (Device device : devices) {
-      underWay.add(
-          client
-              .executor()
-              .submit(
-                  () -> {
-                    slots.acquireUninterruptibly();
-                    try {
-                      onDevice(
-                          farm,
-                          checkpoint,
-                          requestKey,
-                          description,
-                          device,
-                          models,
-                          workload,
-                          onResult);
-                    } finally {
-                      slots.release();
-                    }
-                  }));
+      perDevice.add(
+          new FutureTask<>(
+              () -> {
+                slots.acquireUninterruptibly();
+                try {
+                  onDevice(
+                      farm,
+                      checkpoint,
+                      requestKey,
+                      description,
+                      device,
+                      models,
+                      workload,
+                      onResult);
+                } finally {
+                  slots.release();
+                }
+              },
+              true));
     }
-    awaitAll(underWay);
-  }
-
-  private static void awaitAll(List<Future<?>> underWay) {
-    RuntimeException first = null;
-    for (Future<?> future : underWay) {
-      try {
-        future.get();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new RunCancelledException(
-            "Interrupted; runs on farms go on and are found again with JetFire.resume", e);
-      } catch (ExecutionException e) {
-        if (first == null && e.getCause() instanceof RuntimeException cause) {
-          first = cause;
-        } else if (first == null) {
-          first = new IllegalStateException(e.getCause());
-        }
-      }
-    }
-    if (first != null) {
-      throw first;
-    }
+    Tasks.all(client.executor(), perDevice);
   }
 
   private static void checkCost(DeviceFarm farm, DeviceRun description, List<Device> devices) {
@@ -239,6 +218,17 @@ final class DeviceRuns {
     }
   }
 
+  /** The first samples of a dataset; reading one is user code, whose errors say so. */
+  static List<Sample> frames(Dataset dataset, int count) {
+    try (Stream<Sample> samples = dataset.samples()) {
+      return samples.limit(count).toList();
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new DataException("The dataset '" + dataset.name() + "' cannot be read: " + e, e);
+    }
+  }
+
   private static Workload workload(
       DeviceRun description,
       Preprocessing preprocessing,
@@ -247,9 +237,7 @@ final class DeviceRuns {
     List<Sample> frames = List.of();
     var dataset = description.frames().or(() -> evaluation.map(Evaluation::dataset));
     if (dataset.isPresent()) {
-      try (Stream<Sample> samples = dataset.get().samples()) {
-        frames = samples.limit(description.frameCount()).toList();
-      }
+      frames = frames(dataset.get(), description.frameCount());
     }
     return new Workload(frames, preprocessing, decoding);
   }
@@ -321,18 +309,19 @@ final class DeviceRuns {
     String subject = cells.size() + " cells on " + device;
     events.tell(new RunEvent.Started(Stage.DEVICE_RUN, subject));
     var start = client.clock().instant();
-    FarmRunner.Ending ending;
+    List<DeviceRunResult> results;
     try {
-      ending =
+      FarmRunner.Ending ending =
           new FarmRunner(farm, directory, events, client.clock(), client.sleeper(), cancellation)
               .run(
                   checkpoint + "-" + RunDirectory.safe(device.id()),
                   request,
                   description.attempts());
+      results = results(description, device, cells, ending);
     } catch (RunCancelledException e) {
       throw e;
-    } catch (JetFireException e) {
-      String reason = String.valueOf(e.getMessage());
+    } catch (RuntimeException e) {
+      String reason = e instanceof JetFireException ? String.valueOf(e.getMessage()) : e.toString();
       events.tell(new RunEvent.Failed(Stage.DEVICE_RUN, subject, reason));
       for (Cell cell : cells) {
         onResult.accept(
@@ -347,7 +336,6 @@ final class DeviceRuns {
       }
       return;
     }
-    List<DeviceRunResult> results = results(description, device, cells, ending);
     results.forEach(onResult);
     long passed = results.stream().filter(r -> r.outcome() == Outcome.PASSED).count();
     events.tell(

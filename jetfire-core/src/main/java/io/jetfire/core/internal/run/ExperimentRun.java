@@ -2,9 +2,11 @@ package io.jetfire.core.internal.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.jetfire.ConfigurationException;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Converter;
 import io.jetfire.Delegate;
+import io.jetfire.DeviceRun;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.Evaluation;
 import io.jetfire.EvaluationResult;
@@ -137,7 +139,9 @@ final class ExperimentRun {
     } catch (RunCancelledException e) {
       throw e;
     } catch (JetFireException e) {
-      recorder.failed("train", Stage.TRAIN, Optional.empty(), String.valueOf(e.getMessage()));
+      String reason = String.valueOf(e.getMessage());
+      events.tell(new RunEvent.Failed(Stage.TRAIN, training.name(), reason));
+      recorder.failed("train", Stage.TRAIN, Optional.empty(), reason);
       throw e;
     }
     recorder.trained(training, trained);
@@ -297,7 +301,7 @@ final class ExperimentRun {
       }
       cancellation.check();
       String subject = variant.variant() + " with " + delegate;
-      String key = "evaluate-" + variant.variant() + "-" + delegate;
+      String key = "evaluate-" + variant.variant() + "/" + delegate;
       try {
         EvaluationResult result =
             step(
@@ -365,21 +369,32 @@ final class ExperimentRun {
     }
     DeviceRuns runs = new DeviceRuns(client, directory, events, cancellation, experiment.tiers());
     for (int i = 0; i < experiment.deviceRuns().size(); i++) {
-      runs.run(
-          "farm-" + i,
-          id + "-" + i,
-          experiment.deviceRuns().get(i),
-          models,
-          experiment,
-          result -> {
-            Model model = models.get(result.variant());
-            synchronized (deviceRuns) {
-              deviceRuns.add(result);
-            }
-            if (model != null) {
-              recorder.measured(model, result, DeviceRuns.values(result));
-            }
-          });
+      DeviceRun description = experiment.deviceRuns().get(i);
+      String step = "measure-" + i;
+      try {
+        runs.run(
+            "farm-" + i,
+            id + "-" + i,
+            description,
+            models,
+            experiment,
+            result -> {
+              Model model = models.get(result.variant());
+              synchronized (deviceRuns) {
+                deviceRuns.add(result);
+              }
+              if (model != null) {
+                recorder.measured(step, model, result, DeviceRuns.values(result));
+              }
+            });
+      } catch (RunCancelledException e) {
+        throw e;
+      } catch (JetFireException e) {
+        // What other farms measure, and what was finished before, is not lost for it.
+        String reason = String.valueOf(e.getMessage());
+        events.tell(new RunEvent.Failed(Stage.DEVICE_RUN, description.farm(), reason));
+        problems.add("Nothing was measured on '" + description.farm() + "': " + reason);
+      }
     }
   }
 
@@ -460,7 +475,21 @@ final class ExperimentRun {
     }
     events.tell(new RunEvent.Started(stage, subject));
     Instant start = client.clock().instant();
-    T result = work.get();
+    T result;
+    try {
+      result = work.get();
+    } catch (JetFireException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new ConfigurationException(
+          subject
+              + " ("
+              + stage
+              + ") failed in a way that it should not ("
+              + e
+              + "); if it is not your own code, report it to the provider's authors",
+          e);
+    }
     directory.checkpoint(key, write.apply(result));
     events.tell(
         new RunEvent.Finished(

@@ -127,7 +127,8 @@ final class FarmRunner {
     FarmRun run = null;
     Instant submitted = clock.instant();
     try {
-      if (saved.isPresent() && saved.get().hasNonNull("id")) {
+      // A run that its farm cannot find again is started again, under the same key.
+      if (saved.isPresent() && saved.get().hasNonNull("id") && farm.capabilities().attach()) {
         String id = saved.get().get("id").asText();
         submitted = Instant.parse(saved.get().get("submitted").asText());
         run = patiently(() -> farm.attach(id), true);
@@ -238,9 +239,13 @@ final class FarmRunner {
   }
 
   private void cancelQuietly(FarmRun run) {
+    if (!farm.capabilities().cancel()) {
+      LOG.warn("The farm's run {} goes on: the farm cannot cancel runs", run.id());
+      return;
+    }
     try {
       run.cancel();
-    } catch (JetFireException e) {
+    } catch (RuntimeException e) {
       LOG.warn("The farm's run {} could not be cancelled: {}", run.id(), e.getMessage());
     }
   }

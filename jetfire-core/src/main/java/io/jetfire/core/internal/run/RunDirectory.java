@@ -15,6 +15,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Optional;
 
 /**
@@ -39,7 +42,12 @@ final class RunDirectory implements AutoCloseable {
     try {
       Files.createDirectories(root.resolve("checkpoints"));
       RunDirectory directory = lock(root, id);
-      directory.writeText(root.resolve("experiment.json"), experimentJson);
+      try {
+        directory.writeText(root.resolve("experiment.json"), experimentJson);
+      } catch (IOException e) {
+        directory.close();
+        throw e;
+      }
       return directory;
     } catch (IOException e) {
       throw failure(root, e);
@@ -138,12 +146,20 @@ final class RunDirectory implements AutoCloseable {
 
   /** A file name for any text, different for different texts. */
   static String safe(String text) {
-    String safe = text.replaceAll("[^A-Za-z0-9._-]", "_");
-    return safe.equals(text) && text.length() <= 80
+    // A name of dots would lead out of the folder.
+    String safe = text.replaceAll("[^A-Za-z0-9._-]", "_").replaceFirst("^\\.", "_");
+    return safe.equals(text) && !text.isEmpty() && text.length() <= 80
         ? text
-        : safe.substring(0, Math.min(60, safe.length()))
-            + "-"
-            + Integer.toHexString(text.hashCode());
+        : safe.substring(0, Math.min(60, safe.length())) + "-" + hash(text);
+  }
+
+  private static String hash(String text) {
+    try {
+      MessageDigest sha = MessageDigest.getInstance("SHA-256");
+      return HexFormat.of().formatHex(sha.digest(text.getBytes(StandardCharsets.UTF_8)), 0, 8);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java platform has SHA-256", e);
+    }
   }
 
   private void writeText(Path file, String text) throws IOException {
