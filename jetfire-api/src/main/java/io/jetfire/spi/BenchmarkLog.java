@@ -13,8 +13,8 @@ import java.util.zip.CRC32;
  * log.begin("int8", "int8.tflite", sha256, 4276352, "XNNPACK", 4, 5, 50);
  * log.initialized(initNanos);
  * log.placement(31, 31, 1);
- * for (...) log.sample(BenchmarkLog.WARM_UP, nanos);
- * for (...) log.sample(BenchmarkLog.INFERENCE, nanos);
+ * for (long nanos : warmupNanos) log.sample(BenchmarkLog.WARM_UP, nanos);
+ * for (long nanos : inferenceNanos) log.sample(BenchmarkLog.INFERENCE, nanos);
  * log.end();
  * }</pre>
  *

@@ -331,7 +331,8 @@ public final class DefaultJetFire implements JetFire {
                             + model.format()
                             + "' of "
                             + model.path()
-                            + "; add the artifact that has one (tflite: io.jetfire:jetfire-runtime)"));
+                            + "; add the artifact that has one (tflite:"
+                            + " io.jetfire:jetfire-runtime)"));
     Map<Delegate, EvaluationResult> results = new LinkedHashMap<>();
     for (Delegate delegate : evaluation.delegates()) {
       if (!runtime.delegates().contains(delegate)) {

@@ -11,7 +11,8 @@ import java.nio.file.Path;
 
 /**
  * Golden files under {@code src/test/resources/golden}. Run the tests with {@code
- * -Djetfire.golden.update=true} to write them anew, and look at the difference before committing it.
+ * -Djetfire.golden.update=true} to write them anew, and look at the difference before committing
+ * it.
  */
 public final class Golden {
   private Golden() {}

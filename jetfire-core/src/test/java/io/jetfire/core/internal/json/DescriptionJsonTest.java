@@ -109,7 +109,8 @@ class DescriptionJsonTest {
     return Model.of(Fakes.write(folder.resolve(name), content));
   }
 
-  private static <T extends Description> void comesBack(T description, Class<T> type, References r) {
+  private static <T extends Description> void comesBack(
+      T description, Class<T> type, References r) {
     String json = description.toJson();
     T read = Description.fromJson(type, json, r);
     assertThat(read).isEqualTo(description);
@@ -121,8 +122,7 @@ class DescriptionJsonTest {
   void aFullExperimentComesBack(@TempDir Path folder) {
     Experiment withModel = full().model(model(folder, "m.tflite", "abc")).build();
     comesBack(withModel, Experiment.class, References.of(withModel));
-    Experiment trained =
-        full().training(new Fakes.FakeTraining("ssd-v1", SCENES.limit(5))).build();
+    Experiment trained = full().training(new Fakes.FakeTraining("ssd-v1", SCENES.limit(5))).build();
     comesBack(trained, Experiment.class, References.of(trained));
   }
 
@@ -173,8 +173,7 @@ class DescriptionJsonTest {
   /** Renaming something in the code must not change what is stored. */
   @Test
   void theStoredFormIsTheGoldenOne() {
-    Experiment trained =
-        full().training(new Fakes.FakeTraining("ssd-v1", SCENES.limit(5))).build();
+    Experiment trained = full().training(new Fakes.FakeTraining("ssd-v1", SCENES.limit(5))).build();
     Golden.assertMatches("experiment.json", trained.toJson() + "\n");
     assertThat(
             Description.fromJson(
@@ -217,8 +216,7 @@ class DescriptionJsonTest {
             .evaluation(
                 Evaluation.detection(SCENES).loss(Loss.function("focal-v2", (o, s) -> 0)).build())
             .build();
-    assertThatThrownBy(
-            () -> Description.fromJson(Experiment.class, e.toJson(), References.none()))
+    assertThatThrownBy(() -> Description.fromJson(Experiment.class, e.toJson(), References.none()))
         .isInstanceOf(ConfigurationException.class)
         .hasMessageContainingAll(
             "training 'ssd-v1'",
@@ -285,9 +283,7 @@ class DescriptionJsonTest {
     wrong.forEach(
         (key, value) ->
             assertThatThrownBy(
-                    () ->
-                        Description.fromJson(
-                            DeviceRun.class, run(key, value), References.none()))
+                    () -> Description.fromJson(DeviceRun.class, run(key, value), References.none()))
                 .as(key)
                 .isInstanceOf(ConfigurationException.class));
     assertThatThrownBy(
@@ -334,15 +330,17 @@ class DescriptionJsonTest {
         new String[][] {
           {"\"width\" : 96", "\"width\" : 0"},
           {"\"width\" : 96", "\"width\" : 2000000000"},
-          {"\"rows\" : 12,\n        \"columns\" : 8", "\"rows\" : 2000000000,\n        \"columns\" : 2000000000"},
+          {
+            "\"rows\" : 12,\n        \"columns\" : 8",
+            "\"rows\" : 2000000000,\n        \"columns\" : 2000000000"
+          },
           {"0.485", "1e400"},
           {"\"matchThreshold\" : 0.4", "\"matchThreshold\" : -1"},
           {"\"path\" : \"", "\"path\" : \"\\u0000"},
         }) {
       String changed = json.replace(change[0], change[1]);
       assertThat(changed).as(change[0]).isNotEqualTo(json);
-      assertThatThrownBy(
-              () -> Description.fromJson(Experiment.class, changed, References.of(e)))
+      assertThatThrownBy(() -> Description.fromJson(Experiment.class, changed, References.of(e)))
           .as(change[1])
           .isInstanceOf(ConfigurationException.class);
     }
@@ -355,7 +353,9 @@ class DescriptionJsonTest {
     References references = References.of(e);
     String json = e.toJson();
     SplittableRandom random = new SplittableRandom(11);
-    String[] tokens = {"0", "-1", "1e99", "null", "\"\"", "[]", "{}", "true", ",", "}", "\"x\"", "9".repeat(30)};
+    String[] tokens = {
+      "0", "-1", "1e99", "null", "\"\"", "[]", "{}", "true", ",", "}", "\"x\"", "9".repeat(30)
+    };
     int refused = 0;
     for (int i = 0; i < 600; i++) {
       int at = random.nextInt(json.length());

@@ -193,7 +193,8 @@ class ProvidersTest {
   @Test
   void whatWasCreatedIsClosedInReverseAlsoIfOneFails() {
     List<String> seen = new ArrayList<>();
-    Providers p = providers(closing("a", seen, false), closing("b", seen, true), closing("c", seen, false));
+    Providers p =
+        providers(closing("a", seen, false), closing("b", seen, true), closing("c", seen, false));
     p.get(ProviderKind.DEVICE_FARM, "a");
     p.get(ProviderKind.DEVICE_FARM, "b");
     p.get(ProviderKind.DEVICE_FARM, "a");

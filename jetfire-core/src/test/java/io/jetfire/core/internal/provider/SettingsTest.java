@@ -47,7 +47,8 @@ class SettingsTest {
 
   @Test
   void otherProvidersSettingsAreNotMine() {
-    Settings settings = new Settings(Map.of("a.path", "1", "ab.path", "2"), Optional.empty(), Map.of());
+    Settings settings =
+        new Settings(Map.of("a.path", "1", "ab.path", "2"), Optional.empty(), Map.of());
     assertThat(settings.find("a", "path")).hasValue("1");
     assertThat(settings.find("a", "pat")).isEmpty();
     assertThat(settings.find("b", "path")).isEmpty();
