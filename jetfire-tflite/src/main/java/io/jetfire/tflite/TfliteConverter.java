@@ -2,6 +2,7 @@ package io.jetfire.tflite;
 
 import io.jetfire.Layout;
 import io.jetfire.Model;
+import io.jetfire.Recipe;
 import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.spi.ConverterBackend;
@@ -17,6 +18,8 @@ import io.jetfire.tflite.importer.ModelImporters;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
+import io.jetfire.tflite.transform.LayoutOptions;
+import io.jetfire.tflite.transform.Optimizer;
 import io.jetfire.tflite.transform.SharedMemoryGuard;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -98,7 +101,18 @@ final class TfliteConverter implements ConverterBackend {
   private Graph read(Request request) {
     Model source = request.source();
     if (source.format().equals("tflite")) {
-      return TfliteReader.read(source.path());
+      Graph graph = TfliteReader.read(source.path());
+      LayoutOptions layout =
+          request.edgeLayout().filter(l -> l == Layout.CHANNELS_LAST).isPresent()
+              ? LayoutOptions.channelsLast()
+              : LayoutOptions.keep();
+      // A file that is to keep its precision is kept as it is: folding would unpack its weights.
+      boolean keep =
+          request.recipe().precision() == Recipe.Precision.FLOAT32
+              && request.recipe().rules().isEmpty();
+      return keep && layout.equals(LayoutOptions.keep())
+          ? graph
+          : Optimizer.standard(layout).run(graph);
     }
     Optional<ModelImporter> importer = importers.find(source.path());
     if (importer.isEmpty()) {

@@ -8,6 +8,8 @@ import java.util.OptionalDouble;
  * What quantization gave.
  *
  * @param graph the quantized graph
+ * @param reference the float graph that was quantized: it computes what the source does, with
+ *     channels scaled and operators replaced as accuracy asked for
  * @param notes what the user should know: every operator left float and why, warnings about the
  *     calibration samples
  * @param methods what was done for accuracy, in words
@@ -17,6 +19,7 @@ import java.util.OptionalDouble;
  */
 public record QuantizedGraph(
     Graph graph,
+    Graph reference,
     List<String> notes,
     List<String> methods,
     OptionalDouble heldBackSqnrDb,

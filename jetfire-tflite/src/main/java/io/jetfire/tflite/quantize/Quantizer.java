@@ -11,6 +11,7 @@ import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.io.IOException;
@@ -48,6 +49,12 @@ public final class Quantizer {
   /** Below this, ranges are poorly known; a note says how far two halves differ. */
   private static final int FEW_SAMPLES = 50;
 
+  private static final double RIDGE = 1;
+  private static final double BALANCE = 0.5;
+
+  /** Smaller differences on held-back samples are luck; the earlier candidate is kept. */
+  private static final double TIE_DB = 0.3;
+
   private static final long SEED = 20_211;
 
   private final Graph original;
@@ -56,6 +63,7 @@ public final class Quantizer {
   private final Target target;
   private final Set<QuantizationMethod> methods;
   private final List<String> notes = new ArrayList<>();
+  private @Nullable Candidate forced;
 
   private Quantizer(Graph original, Recipe recipe, QuantizeOptions options) {
     this.original = original;
@@ -63,23 +71,6 @@ public final class Quantizer {
     this.options = options;
     this.target = new Target(options.targetRuntime());
     this.methods = QuantizationMethod.without(recipe.withoutMethods());
-  }
-
-  /**
-   * A combination of methods.
-   *
-   * @param balance of the equalization, or 0 for none
-   */
-  private record Candidate(double balance, boolean regress, boolean rangeSearch) {
-    @Override
-    public String toString() {
-      return "equalization "
-          + (balance == 0 ? "off" : String.format(Locale.ROOT, "%.2f", balance))
-          + ", regression "
-          + (regress ? "on" : "off")
-          + ", range search "
-          + (rangeSearch ? "on" : "off");
-    }
   }
 
   /** A subgraph and what calibration saw of it. */
@@ -104,6 +95,18 @@ public final class Quantizer {
       Optional<ConverterBackend.Calibration> calibration,
       QuantizeOptions options) {
     return new Quantizer(graph, recipe, options).run(calibration);
+  }
+
+  /** As {@link #quantize}, with one combination of methods and no other. */
+  static QuantizedGraph quantize(
+      Graph graph,
+      Recipe recipe,
+      ConverterBackend.Calibration calibration,
+      QuantizeOptions options,
+      Candidate candidate) {
+    Quantizer quantizer = new Quantizer(graph, recipe, options);
+    quantizer.forced = candidate;
+    return quantizer.run(Optional.of(calibration));
   }
 
   private QuantizedGraph run(Optional<ConverterBackend.Calibration> calibration) {
@@ -140,7 +143,7 @@ public final class Quantizer {
                     new ConfigurationException(
                         "Calibration executes the model on this host, but no runtime was given;"
                             + " add the artifact jetfire-runtime"));
-    Path folder = temporaryFolder();
+    Path folder = temporaryFolder(options);
     try {
       GraphRunner runner =
           new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
@@ -150,7 +153,7 @@ public final class Quantizer {
     }
   }
 
-  private Path temporaryFolder() {
+  static Path temporaryFolder(QuantizeOptions options) {
     try {
       return options.workDirectory().isPresent()
           ? Files.createTempDirectory(options.workDirectory().get(), "quantize")
@@ -161,7 +164,7 @@ public final class Quantizer {
     }
   }
 
-  private static void delete(Path folder) {
+  static void delete(Path folder) {
     try (var files = Files.list(folder)) {
       for (Path file : files.toList()) {
         Files.deleteIfExists(file);
@@ -188,7 +191,9 @@ public final class Quantizer {
     boolean integer = selection.anyInteger();
     try (SampleStore samples = load(base, calibration, runner)) {
       checkSamples(samples);
-      List<Candidate> candidates = candidates(selection, samples.size());
+      Candidate only = forced;
+      List<Candidate> candidates =
+          only != null ? List.of(only) : candidates(selection, samples.size());
       Candidate chosen = candidates.get(0);
       OptionalDouble heldBack = OptionalDouble.empty();
       if (options.search() && candidates.size() > 1 && samples.size() >= LEAST_SAMPLES_TO_SEARCH) {
@@ -201,12 +206,16 @@ public final class Quantizer {
         for (Candidate c : candidates) {
           Seen seen =
               prepared.computeIfAbsent(c.balance(), b -> prepare(base, b, integer, runner, train));
-          Built built = build(seen, c, given(given, base, seen.graph()), new ArrayList<>());
+          Set<QuantizationMethod> unclipped = new LinkedHashSet<>(methods);
+          // A range that only serves the softmax would hide what is compared: what goes into it.
+          unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
+          Built built =
+              build(seen, c, given(given, base, seen.graph()), unclipped, new ArrayList<>());
           refiner(c)
               .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, train);
           double sqnr = sqnr(base, built.graph(), runner, test);
           done.add(String.format(Locale.ROOT, "tried %s: %.2f dB on held-back samples", c, sqnr));
-          if (sqnr > best) {
+          if (sqnr > best + TIE_DB) {
             best = sqnr;
             chosen = c;
           }
@@ -217,7 +226,7 @@ public final class Quantizer {
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
       }
-      Built built = build(seen, chosen, given(given, base, seen.graph()), notes);
+      Built built = build(seen, chosen, given(given, base, seen.graph()), methods, notes);
       refiner(chosen)
           .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, samples);
       done.add("applied " + chosen);
@@ -227,8 +236,12 @@ public final class Quantizer {
 
   private static SampleStore load(
       Graph base, ConverterBackend.Calibration calibration, GraphRunner runner) {
+    return SampleStore.load(calibration, specs(base.main()), runner.folder());
+  }
+
+  static List<TensorSpec> specs(Subgraph subgraph) {
     List<TensorSpec> specs = new ArrayList<>();
-    for (Value v : base.main().inputs()) {
+    for (Value v : subgraph.inputs()) {
       specs.add(
           TensorSpec.of(
               v.name(),
@@ -243,39 +256,37 @@ public final class Quantizer {
                                   + v.type())),
               v.shape().dims()));
     }
-    return SampleStore.load(calibration, specs, runner.folder());
+    return specs;
   }
 
   private Refiner refiner(Candidate candidate) {
     Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
-    if (!candidate.regress()) {
+    if (candidate.ridge() == 0) {
       used.remove(QuantizationMethod.REGRESSION);
     }
-    return new Refiner(used, 1.0, SEED);
+    return new Refiner(used, candidate.ridge(), SEED);
   }
 
   private List<Candidate> candidates(Selection selection, int samples) {
     boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION);
-    boolean regress = methods.contains(QuantizationMethod.REGRESSION);
+    double regress = methods.contains(QuantizationMethod.REGRESSION) ? RIDGE : 0;
     boolean search = methods.contains(QuantizationMethod.RANGE_SEARCH);
-    boolean int8 =
+    if (samples < LEAST_SAMPLES_TO_SEARCH) {
+      return List.of(new Candidate(0, 0, false));
+    }
+    // 16-bit activations need no equalization; it then only moves errors between weights.
+    boolean narrow =
         selection.any(Precision.FULL_INTEGER)
             || selection.any(Precision.DYNAMIC_RANGE)
             || selection.any(Precision.WEIGHT_ONLY);
-    if (samples < LEAST_SAMPLES_TO_SEARCH) {
-      return List.of(new Candidate(0, false, false));
-    }
+    double first = equalize && narrow ? BALANCE : 0;
     Set<Candidate> all = new LinkedHashSet<>();
-    double first = int8 && equalize && selection.any(Precision.FULL_INTEGER) ? 0.5 : 0;
     all.add(new Candidate(first, regress, search));
-    all.add(new Candidate(first, false, search));
-    if (int8 && equalize) {
-      all.add(new Candidate(first == 0 ? 0.5 : 0, regress, search));
-      all.add(new Candidate(first == 0 ? 0.5 : 0, false, search));
+    all.add(new Candidate(first, 0, search));
+    if (equalize) {
+      all.add(new Candidate(narrow ? 0 : BALANCE, regress, search));
     }
-    if (selection.any(Precision.FULL_INTEGER)) {
-      all.add(new Candidate(0, false, false));
-    }
+    all.add(new Candidate(0, 0, false));
     return List.copyOf(all);
   }
 
@@ -306,8 +317,12 @@ public final class Quantizer {
   }
 
   private Built build(
-      Seen seen, Candidate candidate, Map<Value, Parameters> given, List<String> noted) {
-    Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
+      Seen seen,
+      Candidate candidate,
+      Map<Value, Parameters> given,
+      Set<QuantizationMethod> allowed,
+      List<String> noted) {
+    Set<QuantizationMethod> used = new LinkedHashSet<>(allowed);
     if (!candidate.rangeSearch()) {
       used.remove(QuantizationMethod.RANGE_SEARCH);
     }
@@ -315,7 +330,7 @@ public final class Quantizer {
   }
 
   /** A quantized graph and its layers. */
-  private record Built(Graph graph, List<Layer> layers) {}
+  private record Built(Graph graph, Graph reference, List<Layer> layers) {}
 
   private Built build(
       Graph source,
@@ -355,7 +370,7 @@ public final class Quantizer {
         layers.addAll(found);
       }
     }
-    return new Built(graph, layers);
+    return new Built(graph, source, layers);
   }
 
   private Recipe weightsAlone(List<String> noted) {
@@ -390,7 +405,8 @@ public final class Quantizer {
                   ? " with at least " + Rewriter.LEAST_DYNAMIC_ELEMENTS + " weights"
                   : ""));
     }
-    return new QuantizedGraph(built.graph().verify(), notes, done, heldBack, samples);
+    return new QuantizedGraph(
+        built.graph().verify(), built.reference(), notes, done, heldBack, samples);
   }
 
   // ---- what the samples are like
@@ -434,13 +450,18 @@ public final class Quantizer {
 
   // ---- comparison with the float model
 
-  /** Signal to noise of all float outputs, in dB. */
+  /**
+   * Signal to noise on samples, in dB, of all float outputs; where an output is a softmax or a
+   * logistic, of what goes into it: saturated outputs hide errors of most samples and blow up those
+   * of a few.
+   */
   static double sqnr(Graph reference, Graph quantized, GraphRunner runner, SampleStore samples) {
+    List<Value> expected = decisions(reference.main());
+    List<Value> actual = decisions(quantized.main());
     double signal = 0;
     double error = 0;
-    try (GraphRunner.Running meant = runner.open(reference);
-        GraphRunner.Running seen = runner.open(quantized)) {
-      List<Value> outputs = reference.main().outputs();
+    try (GraphRunner.Running meant = runner.open(upTo(reference.main(), expected));
+        GraphRunner.Running seen = runner.open(upTo(quantized.main(), actual))) {
       for (int s = 0; s < samples.size(); s++) {
         List<Tensor> inputs = samples.get(s);
         meant.run(inputs);
@@ -449,12 +470,12 @@ public final class Quantizer {
           formed.add(Numbers.toForm(quantized.main().inputs().get(i), inputs.get(i)));
         }
         seen.run(formed);
-        for (int o = 0; o < outputs.size(); o++) {
-          if (outputs.get(o).type() != ElementType.FLOAT32) {
+        for (int o = 0; o < expected.size(); o++) {
+          if (expected.get(o).type() != ElementType.FLOAT32) {
             continue;
           }
           float[] a = meant.output(o).toFloatArray();
-          float[] b = Numbers.reals(quantized.main().outputs().get(o), seen.output(o));
+          float[] b = Numbers.reals(actual.get(o), seen.output(o));
           for (int i = 0; i < a.length; i++) {
             double d = (double) a[i] - b[i];
             signal += (double) a[i] * a[i];
@@ -464,5 +485,30 @@ public final class Quantizer {
       }
     }
     return Numbers.decibels(signal, error);
+  }
+
+  private static List<Value> decisions(Subgraph subgraph) {
+    List<Value> found = new ArrayList<>();
+    for (Value output : subgraph.outputs()) {
+      Value v = output;
+      while (v.producer().isPresent()
+          && (v.producer().get().kind() == OpKind.DEQUANTIZE
+              || v.producer().get().kind() == OpKind.QUANTIZE)
+          && !v.producer().get().input(0).isConstant()) {
+        v = v.producer().get().input(0);
+      }
+      boolean saturates =
+          v.producer()
+              .map(op -> op.kind() == OpKind.SOFTMAX || op.kind() == OpKind.LOGISTIC)
+              .orElse(false);
+      found.add(saturates ? v.producer().get().input(0) : output);
+    }
+    return found;
+  }
+
+  private static Graph upTo(Subgraph subgraph, List<Value> outputs) {
+    Graph graph = Segments.extract(subgraph.ops(), subgraph.inputs(), outputs);
+    graph.main().removeDead();
+    return graph;
   }
 }

@@ -79,8 +79,8 @@ final class Rewriter {
 
   /** Rewrites the subgraph and returns its layers in the order of execution. */
   List<Layer> rewrite() {
-    inputs();
     List<Op> ops = List.copyOf(target.ops());
+    inputs();
     for (int i = 0; i < ops.size(); i++) {
       Op from = source.ops().get(i);
       Op op = ops.get(i);
@@ -222,17 +222,22 @@ final class Rewriter {
     if (wanted.equals(produced.get(v))) {
       return v;
     }
-    return form(
-        v,
-        wanted,
-        () -> {
-          String suffix = wanted.type() == ElementType.INT8 ? "_int8" : "_int16";
-          Value q = target.addValue(v.name() + suffix, wanted.type(), v.shape());
-          q.quantization(wanted.quantization());
-          produced.put(q, wanted);
-          target.insertBefore(user, Op.of(OpKind.QUANTIZE).inputs(v).outputs(q));
-          return q;
-        });
+    Parameters has = produced.get(v);
+    if (has != null && has.type() == ElementType.INT8 && wanted.type() == ElementType.INT16) {
+      // QUANTIZE does not widen; by way of floats nothing is lost.
+      Value f = asFloat(user, original);
+      return form(f, wanted, () -> quantized(user, f, v.name(), wanted));
+    }
+    return form(v, wanted, () -> quantized(user, v, v.name(), wanted));
+  }
+
+  private Value quantized(Op user, Value v, String name, Parameters wanted) {
+    String suffix = wanted.type() == ElementType.INT8 ? "_int8" : "_int16";
+    Value q = target.addValue(name + suffix, wanted.type(), v.shape());
+    q.quantization(wanted.quantization());
+    produced.put(q, wanted);
+    target.insertBefore(user, Op.of(OpKind.QUANTIZE).inputs(v).outputs(q));
+    return q;
   }
 
   private void floatInputs(Op op) {

@@ -25,6 +25,14 @@ final class WeightFit {
   private static final double DAMPING = 0.01;
   private static final int DESCENT_ROUNDS = 3;
 
+  /** Scales that are tried for each output, each a little smaller than the one before. */
+  private static final int TRIALS = 24;
+
+  private static final double TRIAL_STEP = 0.01;
+
+  /** Multiplications spent on trials of one layer. */
+  private static final double TRIAL_WORK = 2e9;
+
   /**
    * How to fit.
    *
@@ -72,18 +80,20 @@ final class WeightFit {
       Settings settings) {
     int outputs = weights.length;
     float[][] target = weights;
+    double caution = 1;
     int groups = statistics == null ? 1 : statistics.groups;
     int perGroup = outputs / groups;
     LayerStatistics.Moments[] moments = new LayerStatistics.Moments[groups];
     if (statistics != null && statistics.rows() > 0) {
-      boolean regress =
-          settings.regress() && statistics.rows() >= (long) ROWS_PER_INPUT * statistics.inputs();
+      // Fewer rows than inputs leave directions open that other samples will take.
+      caution = Math.max(1, ROWS_PER_INPUT * (double) statistics.inputs() / statistics.rows());
       target = new float[outputs][];
       for (int g = 0; g < groups; g++) {
         moments[g] = statistics.moments(g);
         int from = g * perGroup;
         float[][] part = Arrays.copyOfRange(weights, from, from + perGroup);
-        float[][] aimed = regress ? regress(part, moments[g], settings.ridge()) : part;
+        float[][] aimed =
+            settings.regress() ? regress(part, moments[g], settings.ridge() * caution) : part;
         System.arraycopy(aimed, 0, target, from, perGroup);
       }
     }
@@ -104,9 +114,19 @@ final class WeightFit {
         LayerStatistics.Moments m = moments[g];
         int[][] rounded =
             m != null && settings.carryErrors()
-                ? carry(part, partScales, m, settings.bits())
+                ? carry(
+                    part,
+                    partScales,
+                    Arrays.copyOfRange(minimumScale, from, from + perGroup),
+                    settings.perChannel(),
+                    m,
+                    settings.bits(),
+                    DAMPING * caution)
                 : nearest(part, partScales, settings.bits());
         for (int o = 0; o < perGroup; o++) {
+          if (scales.length > 1) {
+            scales[from + o] = partScales[o];
+          }
           integers[from + o] = rounded[o];
           real[from + o] = new float[rounded[o].length];
           for (int i = 0; i < rounded[o].length; i++) {
@@ -238,7 +258,13 @@ final class WeightFit {
   }
 
   private static int[][] carry(
-      float[][] target, float[] scales, LayerStatistics.Moments m, int bits) {
+      float[][] target,
+      float[] scales,
+      float[] minimum,
+      boolean freeScales,
+      LayerStatistics.Moments m,
+      int bits,
+      double damping) {
     int k = m.seen().length;
     int outputs = target.length;
     double mean = meanDiagonal(m.seen());
@@ -256,7 +282,7 @@ final class WeightFit {
       for (int j = 0; j < k; j++) {
         h[i][j] = m.seen()[order[i]][order[j]];
       }
-      h[i][i] += DAMPING * mean;
+      h[i][i] += damping * mean;
     }
     double[][] l = new double[k][];
     for (int i = 0; i < k; i++) {
@@ -266,11 +292,46 @@ final class WeightFit {
       return nearest(target, scales, bits);
     }
     int limit = limit(bits);
-    // H = Lᵀ·L: column j is rounded so that component j of L·(w − q), which depends on the columns
-    // up to j alone, gets as small as it can.
+    int trials =
+        freeScales
+            ? (int) Math.max(1, Math.min(TRIALS, TRIAL_WORK / ((double) k * k * outputs)))
+            : 1;
+    int[][] best = new int[outputs][];
+    double[] least = new double[outputs];
+    float[] bestScales = scales.clone();
+    for (int t = 0; t < trials; t++) {
+      float[] tried = new float[outputs];
+      for (int o = 0; o < outputs; o++) {
+        tried[o] = Math.max(minimum[o], (float) (scales[o] * (1 - TRIAL_STEP * t)));
+      }
+      int[][] q = new int[outputs][k];
+      double[] errors = project(target, tried, l, order, q, limit);
+      for (int o = 0; o < outputs; o++) {
+        if (best[o] == null || errors[o] < least[o]) {
+          best[o] = q[o];
+          least[o] = errors[o];
+          bestScales[o] = tried[o];
+        }
+      }
+    }
+    System.arraycopy(bestScales, 0, scales, 0, outputs);
+    descend(target, scales, h, order, best, limit);
+    return best;
+  }
+
+  /**
+   * Rounds column by column. H = Lᵀ·L: column j is rounded so that component j of L·(w − q), which
+   * depends on the columns up to j alone, gets as small as it can.
+   *
+   * @return the error that is left, per output
+   */
+  private static double[] project(
+      float[][] target, float[] scales, double[][] l, int[] order, int[][] q, int limit) {
+    int k = l.length;
+    int outputs = target.length;
     double[][] error = new double[k][outputs];
-    int[][] q = new int[outputs][k];
     double[] carried = new double[outputs];
+    double[] sum = new double[outputs];
     for (int j = 0; j < k; j++) {
       Arrays.fill(carried, 0);
       for (int i = 0; i < j; i++) {
@@ -285,10 +346,11 @@ final class WeightFit {
         double w = target[o][column];
         q[o][column] = clamp(Math.rint((w + carried[o] / pivot) / scales[o]), limit);
         error[j][o] = w - (double) scales[o] * q[o][column];
+        double left = carried[o] + pivot * error[j][o];
+        sum[o] += left * left;
       }
     }
-    descend(target, scales, h, order, q, limit);
-    return q;
+    return sum;
   }
 
   /** Rounds every weight again, given all others, while that lowers the error. */
