@@ -1,0 +1,676 @@
+package io.jetfire.importer.onnx;
+
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.MirrorPadMode;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Shape;
+import io.jetfire.tflite.graph.Subgraph;
+import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.graph.Weights;
+import io.jetfire.tflite.transform.GraphEmitter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Short names for the TFLite operators that the lowerings compose, with casts around kernels that
+ * lack a type.
+ */
+final class Build {
+  private static final Set<ElementType> WHOLE = EnumSet.of(ElementType.INT32, ElementType.INT64);
+
+  private static final int MAX_WRITTEN = 1 << 26;
+  private static final int MAX_REPETITIONS = 8192;
+
+  private final GraphEmitter e;
+  private String prefix = "";
+
+  Build(Subgraph subgraph) {
+    e = GraphEmitter.into(subgraph);
+  }
+
+  /** What new values are called until the next call. */
+  void prefix(String name) {
+    prefix = name;
+  }
+
+  Subgraph subgraph() {
+    return e.subgraph();
+  }
+
+  Value emit(Op op) {
+    return e.emit(prefix, op);
+  }
+
+  List<Value> emit(Op op, int outputs) {
+    return e.emit(prefix, op, outputs);
+  }
+
+  // ---- constants
+
+  Value ints(int... values) {
+    return subgraph().addConstant(prefix + "/ints", Shape.of(values.length), values);
+  }
+
+  Value floats(Shape shape, float... values) {
+    return subgraph().addConstant(prefix + "/floats", shape, values);
+  }
+
+  Value scalar(ElementType type, double value) {
+    return filled(type, value, new int[0]);
+  }
+
+  Value scalar(double value) {
+    return scalar(ElementType.FLOAT32, value);
+  }
+
+  /** The elements of a shape that the importer itself writes out, which must stay in bounds. */
+  static int count(int... shape) {
+    long n = 1;
+    for (int d : shape) {
+      n *= d;
+      if (d < 0 || n > MAX_WRITTEN) {
+        throw new Refusal(
+            "a table of the shape " + Arrays.toString(shape) + " would be written into the model",
+            "use smaller tensors");
+      }
+    }
+    return (int) n;
+  }
+
+  /** A loop that writes operators; more than some thousand are a mistake or an attack. */
+  static int repetitions(int n) {
+    if (n < 0 || n > MAX_REPETITIONS) {
+      throw new Refusal("it unfolds to " + n + " parts", "use at most " + MAX_REPETITIONS);
+    }
+    return n;
+  }
+
+  Value filled(ElementType type, double value, int... shape) {
+    int n = count(shape);
+    ByteBuffer b =
+        ByteBuffer.allocate(Math.multiplyExact(n, type.bits() / 8)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < n; i++) {
+      switch (type) {
+        case FLOAT32 -> b.putFloat((float) value);
+        case INT32 -> b.putInt((int) value);
+        case INT64 -> b.putLong((long) value);
+        case INT16 -> b.putShort((short) value);
+        case INT8, UINT8, BOOL -> b.put((byte) (int) value);
+        default -> throw new IllegalArgumentException("no constant of " + type);
+      }
+    }
+    return subgraph()
+        .addConstant(prefix + "/constant", type, Shape.of(shape), Weights.of(b.flip()));
+  }
+
+  Optional<int[]> known(Value v) {
+    return e.integers(v);
+  }
+
+  Optional<int[]> partial(Value v) {
+    return e.partialIntegers(v);
+  }
+
+  // ---- types
+
+  Value cast(Value x, ElementType to) {
+    if (x.type() == to) {
+      return x;
+    }
+    return emit(
+        Op.of(OpKind.CAST).set("in_data_type", x.type()).set("out_data_type", to).inputs(x));
+  }
+
+  /** The type that a kernel computes in, given those it has. */
+  private static ElementType computed(ElementType type, Set<ElementType> kernels) {
+    if (kernels.contains(type)) {
+      return type;
+    }
+    if (type != ElementType.INT64 && kernels.contains(ElementType.INT32) && !type.isFloat()) {
+      return ElementType.INT32;
+    }
+    if (kernels.contains(ElementType.INT64) && !type.isFloat()) {
+      return ElementType.INT64;
+    }
+    if (kernels.contains(ElementType.FLOAT32) && type != ElementType.INT64) {
+      return ElementType.FLOAT32;
+    }
+    throw new Refusal(
+        "TensorFlow Lite has no kernel for " + type, "cast the tensor to float32 or int32 before");
+  }
+
+  private static Set<ElementType> kernels(OpKind kind) {
+    return switch (kind) {
+      case ADD, SUB, MUL, SUM, MEAN, REDUCE_PROD, CUMSUM, RANGE ->
+          EnumSet.of(ElementType.FLOAT32, ElementType.INT32, ElementType.INT64);
+      case DIV, POW, SQUARED_DIFFERENCE, SIGN -> EnumSet.of(ElementType.FLOAT32, ElementType.INT32);
+      case MAXIMUM,
+          MINIMUM,
+          REDUCE_MAX,
+          REDUCE_MIN,
+          FLOOR_MOD,
+          LESS,
+          LESS_EQUAL,
+          GREATER,
+          GREATER_EQUAL,
+          NEG,
+          TOPK_V2 ->
+          EnumSet.of(ElementType.FLOAT32, ElementType.INT32, ElementType.INT64);
+      case EQUAL, NOT_EQUAL ->
+          EnumSet.of(ElementType.FLOAT32, ElementType.INT32, ElementType.INT64, ElementType.BOOL);
+      case ABS -> EnumSet.of(ElementType.FLOAT32, ElementType.INT32);
+      case RIGHT_SHIFT, BITWISE_XOR ->
+          EnumSet.of(ElementType.INT32, ElementType.INT8, ElementType.INT16, ElementType.UINT8);
+      case LOGICAL_AND, LOGICAL_OR, LOGICAL_NOT, REDUCE_ANY, REDUCE_ALL ->
+          EnumSet.of(ElementType.BOOL);
+      case ARG_MAX, ARG_MIN -> EnumSet.of(ElementType.FLOAT32, ElementType.INT32);
+      case SPLIT_V,
+          PAD,
+          PADV2,
+          MIRROR_PAD,
+          TRANSPOSE,
+          SLICE,
+          STRIDED_SLICE,
+          GATHER,
+          GATHER_ND,
+          CONCATENATION ->
+          EnumSet.allOf(ElementType.class);
+      case TILE, SCATTER_ND ->
+          EnumSet.of(
+              ElementType.FLOAT32,
+              ElementType.INT32,
+              ElementType.INT64,
+              ElementType.BOOL,
+              ElementType.UINT8,
+              ElementType.INT8);
+      case SELECT_V2 ->
+          EnumSet.of(
+              ElementType.FLOAT32,
+              ElementType.INT32,
+              ElementType.INT64,
+              ElementType.BOOL,
+              ElementType.UINT8,
+              ElementType.INT8,
+              ElementType.INT16);
+      case REVERSE_V2, REVERSE_SEQUENCE ->
+          EnumSet.of(
+              ElementType.FLOAT32,
+              ElementType.INT32,
+              ElementType.INT64,
+              ElementType.UINT8,
+              ElementType.INT16);
+      case SPACE_TO_DEPTH, DEPTH_TO_SPACE ->
+          EnumSet.of(ElementType.FLOAT32, ElementType.INT32, ElementType.INT64);
+      default -> EnumSet.of(ElementType.FLOAT32);
+    };
+  }
+
+  /** An operator of one tensor, computed in a type that its kernel has. */
+  Value unary(OpKind kind, Value x) {
+    ElementType type = computed(x.type(), kernels(kind));
+    return cast(emit(Op.of(kind).inputs(cast(x, type))), x.type());
+  }
+
+  Value binary(OpKind kind, Value x, Value y) {
+    ElementType type = computed(x.type(), kernels(kind));
+    return cast(elementwise(kind, cast(x, type), cast(y, type)), x.type());
+  }
+
+  /** An operator of broadcast operands; kernels take four dimensions, so more are merged. */
+  private Value elementwise(OpKind kind, Value... operands) {
+    int rank = 0;
+    boolean fixed = true;
+    for (Value v : operands) {
+      rank = Math.max(rank, v.shape().hasRank() ? v.shape().rank() : 0);
+      fixed &= v.shape().isStatic();
+    }
+    if (rank <= 4) {
+      return emit(Op.of(kind).inputs(operands));
+    }
+    if (!fixed) {
+      throw new Refusal(
+          "TensorFlow Lite's kernel takes at most 4 dimensions",
+          "bind the open dimensions to sizes");
+    }
+    int[] out = new int[rank];
+    int[][] dims = new int[operands.length][];
+    Arrays.fill(out, 1);
+    for (int k = 0; k < operands.length; k++) {
+      dims[k] = new int[rank];
+      Arrays.fill(dims[k], 1);
+      int[] own = operands[k].shape().dims();
+      System.arraycopy(own, 0, dims[k], rank - own.length, own.length);
+      for (int i = 0; i < rank; i++) {
+        out[i] = out[i] == 1 ? dims[k][i] : out[i];
+      }
+    }
+    // Neighbouring dimensions merge where every operand repeats both or neither.
+    List<List<Integer>> groups = new ArrayList<>();
+    for (int i = 0; i < rank; i++) {
+      boolean joins = !groups.isEmpty();
+      if (joins) {
+        List<Integer> last = groups.get(groups.size() - 1);
+        int before = last.get(last.size() - 1);
+        for (int[] d : dims) {
+          boolean one = out[i] == 1 || out[before] == 1;
+          joins &= one || (d[i] == out[i]) == (d[before] == out[before]);
+        }
+      }
+      if (joins) {
+        groups.get(groups.size() - 1).add(i);
+      } else {
+        groups.add(new ArrayList<>(List.of(i)));
+      }
+    }
+    if (groups.size() > 4) {
+      throw new Refusal(
+          "TensorFlow Lite's kernel takes at most 4 dimensions",
+          "merge dimensions with a reshape before");
+    }
+    Value[] merged = new Value[operands.length];
+    for (int k = 0; k < operands.length; k++) {
+      int[] small = new int[groups.size()];
+      for (int i = 0; i < small.length; i++) {
+        small[i] = 1;
+        for (int d : groups.get(i)) {
+          small[i] *= dims[k][d];
+        }
+        int whole = 1;
+        for (int d : groups.get(i)) {
+          whole *= out[d];
+        }
+        if (small[i] != 1 && small[i] != whole) {
+          throw new Refusal(
+              "TensorFlow Lite's kernel takes at most 4 dimensions",
+              "merge dimensions with a reshape before");
+        }
+      }
+      merged[k] = reshape(operands[k], small);
+    }
+    return reshape(emit(Op.of(kind).inputs(merged)), out);
+  }
+
+  Value compare(OpKind kind, Value x, Value y) {
+    ElementType type = computed(x.type(), kernels(kind));
+    return elementwise(kind, cast(x, type), cast(y, type));
+  }
+
+  Value add(Value x, Value y) {
+    return binary(OpKind.ADD, x, y);
+  }
+
+  Value sub(Value x, Value y) {
+    return binary(OpKind.SUB, x, y);
+  }
+
+  Value mul(Value x, Value y) {
+    return binary(OpKind.MUL, x, y);
+  }
+
+  Value div(Value x, Value y) {
+    if (x.type() == ElementType.INT64) {
+      // There is no 64-bit DIV: 32 bits hold what such models divide, which is sizes and indices.
+      Value q =
+          emit(Op.of(OpKind.DIV).inputs(cast(x, ElementType.INT32), cast(y, ElementType.INT32)));
+      return cast(q, ElementType.INT64);
+    }
+    return binary(OpKind.DIV, x, y);
+  }
+
+  Value add(Value x, double y) {
+    return add(x, scalar(x.type(), y));
+  }
+
+  Value mul(Value x, double y) {
+    return mul(x, scalar(x.type(), y));
+  }
+
+  Value max(Value x, double y) {
+    return binary(OpKind.MAXIMUM, x, scalar(x.type(), y));
+  }
+
+  Value min(Value x, double y) {
+    return binary(OpKind.MINIMUM, x, scalar(x.type(), y));
+  }
+
+  Value and(Value x, Value y) {
+    return elementwise(OpKind.LOGICAL_AND, x, y);
+  }
+
+  Value or(Value x, Value y) {
+    return elementwise(OpKind.LOGICAL_OR, x, y);
+  }
+
+  Value not(Value x) {
+    return emit(Op.of(OpKind.LOGICAL_NOT).inputs(x));
+  }
+
+  Value abs(Value x) {
+    return x.type() == ElementType.INT64
+        ? binary(OpKind.MAXIMUM, x, unary(OpKind.NEG, x))
+        : unary(OpKind.ABS, x);
+  }
+
+  Value square(Value x) {
+    return mul(x, x);
+  }
+
+  Value select(Value condition, Value x, Value y) {
+    ElementType type = computed(x.type(), kernels(OpKind.SELECT_V2));
+    return cast(elementwise(OpKind.SELECT_V2, condition, cast(x, type), cast(y, type)), x.type());
+  }
+
+  // ---- movement
+
+  Value reshape(Value x, int... shape) {
+    return e.reshape(x, shape);
+  }
+
+  /** Reshapes to a shape vector that may be known only at run time. */
+  Value reshape(Value x, Value shape) {
+    Optional<int[]> known = known(shape);
+    if (known.isPresent()) {
+      return reshape(x, known.get());
+    }
+    return emit(Op.of(OpKind.RESHAPE).inputs(x, cast(shape, ElementType.INT32)));
+  }
+
+  /** Reshapes to dimensions of which several may be open: those that stay are kept in order. */
+  Value reshape(Value x, Shape to) {
+    int open = 0;
+    for (int d : to.dims()) {
+      open += d < 0 ? 1 : 0;
+    }
+    if (open > 1) {
+      throw new Refusal(
+          "a reshape with several open dimensions", "bind the open dimensions to sizes");
+    }
+    return reshape(x, to.dims());
+  }
+
+  Value transpose(Value x, int... perm) {
+    boolean identity = true;
+    for (int i = 0; i < perm.length; i++) {
+      identity &= perm[i] == i;
+    }
+    if (identity) {
+      return x;
+    }
+    return perm.length > 5 && x.shape().isStatic()
+        ? mergedTranspose(x, perm)
+        : e.transpose(x, perm);
+  }
+
+  /** Dimensions that stay neighbours are moved as one. */
+  private Value mergedTranspose(Value x, int[] perm) {
+    List<int[]> runs = new ArrayList<>();
+    for (int i = 0; i < perm.length; i++) {
+      int[] last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+      if (last != null && perm[i] == last[0] + last[1]) {
+        last[1]++;
+      } else {
+        runs.add(new int[] {perm[i], 1});
+      }
+    }
+    List<int[]> sorted = new ArrayList<>(runs);
+    sorted.sort((a, b) -> Integer.compare(a[0], b[0]));
+    int[] dims = new int[runs.size()];
+    for (int i = 0; i < dims.length; i++) {
+      dims[i] = 1;
+      for (int d = 0; d < sorted.get(i)[1]; d++) {
+        dims[i] *= x.shape().dim(sorted.get(i)[0] + d);
+      }
+    }
+    if (dims.length > 6) {
+      throw new Refusal("a transpose of " + perm.length + " dimensions", "transpose at most 6");
+    }
+    int[] out = new int[perm.length];
+    for (int i = 0; i < perm.length; i++) {
+      out[i] = x.shape().dim(perm[i]);
+    }
+    int[] small = runs.stream().mapToInt(sorted::indexOf).toArray();
+    return reshape(e.transpose(reshape(x, dims), small), out);
+  }
+
+  static int[] toLast(int rank) {
+    int[] p = new int[rank];
+    for (int i = 1; i < rank - 1; i++) {
+      p[i] = i + 1;
+    }
+    p[rank - 1] = 1;
+    return p;
+  }
+
+  static int[] toFirst(int rank) {
+    int[] p = new int[rank];
+    p[1] = rank - 1;
+    for (int i = 2; i < rank; i++) {
+      p[i] = i - 1;
+    }
+    return p;
+  }
+
+  Value last(Value x) {
+    return transpose(x, toLast(x.shape().rank()));
+  }
+
+  Value first(Value x) {
+    return transpose(x, toFirst(x.shape().rank()));
+  }
+
+  /** Moves an axis to the end. */
+  Value axisLast(Value x, int axis) {
+    return transpose(x, axisLastPerm(x.shape().rank(), axis));
+  }
+
+  /** Undoes {@link #axisLast}. */
+  Value axisBack(Value x, int axis) {
+    int rank = x.shape().rank();
+    int[] perm = axisLastPerm(rank, axis);
+    int[] inverse = new int[rank];
+    for (int i = 0; i < rank; i++) {
+      inverse[perm[i]] = i;
+    }
+    return transpose(x, inverse);
+  }
+
+  private static int[] axisLastPerm(int rank, int axis) {
+    int[] perm = new int[rank];
+    int n = 0;
+    for (int i = 0; i < rank; i++) {
+      if (i != axis) {
+        perm[n++] = i;
+      }
+    }
+    perm[n] = axis;
+    return perm;
+  }
+
+  Value unsqueeze(Value x, int... axes) {
+    int rank = x.shape().rank() + axes.length;
+    boolean[] added = new boolean[rank];
+    for (int a : axes) {
+      added[a < 0 ? a + rank : a] = true;
+    }
+    int[] dims = new int[rank];
+    int at = 0;
+    int open = 0;
+    for (int i = 0; i < rank; i++) {
+      dims[i] = added[i] ? 1 : x.shape().dim(at++);
+      open += dims[i] < 0 ? 1 : 0;
+    }
+    if (open <= 1) {
+      return reshape(x, dims);
+    }
+    Value out = x;
+    for (int i = 0; i < rank; i++) {
+      if (added[i]) {
+        out = emit(Op.of(OpKind.EXPAND_DIMS).inputs(out, scalar(ElementType.INT32, i)));
+      }
+    }
+    return out;
+  }
+
+  Value squeeze(Value x, int... axes) {
+    int rank = x.shape().rank();
+    boolean[] gone = new boolean[rank];
+    for (int a : axes) {
+      gone[a < 0 ? a + rank : a] = true;
+    }
+    List<Integer> dims = new ArrayList<>();
+    int open = 0;
+    for (int i = 0; i < rank; i++) {
+      if (!gone[i]) {
+        dims.add(x.shape().dim(i));
+        open += x.shape().dim(i) < 0 ? 1 : 0;
+      } else if (x.shape().dim(i) > 1) {
+        throw new Refusal("squeezing axis " + i + " of " + x.shape(), "squeeze axes of size 1");
+      }
+    }
+    return open <= 1
+        ? reshape(x, dims.stream().mapToInt(Integer::intValue).toArray())
+        : emit(Op.of(OpKind.SQUEEZE).set("squeeze_dims", axes).inputs(x));
+  }
+
+  Value concat(int axis, Value... parts) {
+    return concat(axis, Arrays.asList(parts));
+  }
+
+  Value concat(int axis, List<Value> parts) {
+    if (parts.size() == 1) {
+      return parts.get(0);
+    }
+    Op op = Op.of(OpKind.CONCATENATION).set("axis", axis);
+    return emit(op.inputs(new ArrayList<>(parts)));
+  }
+
+  Value slice(Value x, int[] begin, int[] size) {
+    checkRank(x, 5);
+    return emit(Op.of(OpKind.SLICE).inputs(x, ints(begin), ints(size)));
+  }
+
+  /** A part of one axis; a size of -1 takes the rest. */
+  Value slice(Value x, int axis, int begin, int size) {
+    int rank = x.shape().rank();
+    int[] b = new int[rank];
+    int[] s = new int[rank];
+    Arrays.fill(s, -1);
+    b[axis] = begin;
+    s[axis] = size;
+    return slice(x, b, s);
+  }
+
+  void checkRank(Value x, int most) {
+    if (x.shape().hasRank() && x.shape().rank() > most) {
+      throw new Refusal(
+          "TensorFlow Lite's kernel takes at most " + most + " dimensions",
+          "merge dimensions with a reshape before");
+    }
+  }
+
+  Value gather(Value x, Value indices, int axis) {
+    return emit(Op.of(OpKind.GATHER).set("axis", axis).inputs(x, indices));
+  }
+
+  /** Negative indices count from the end in ONNX and are out of range in TFLite. */
+  Value wrapped(Value indices, Value x, int axis) {
+    if (indices.isConstant()) {
+      boolean negative = Arrays.stream(indices.longs()).anyMatch(l -> l < 0);
+      if (!negative) {
+        return indices;
+      }
+    }
+    Value n = cast(dimension(x, axis), indices.type());
+    Value below = compare(OpKind.LESS, indices, scalar(indices.type(), 0));
+    return select(below, add(indices, n), indices);
+  }
+
+  /** One dimension as an int32 scalar. */
+  Value dimension(Value x, int axis) {
+    if (x.shape().hasRank() && x.shape().dim(axis) >= 0) {
+      return scalar(ElementType.INT32, x.shape().dim(axis));
+    }
+    return gather(shapeOf(x), scalar(ElementType.INT32, axis), 0);
+  }
+
+  Value shapeOf(Value x) {
+    return emit(Op.of(OpKind.SHAPE).set("out_type", ElementType.INT32).inputs(x));
+  }
+
+  Value reduce(OpKind kind, Value x, boolean keep, int... axes) {
+    ElementType type = computed(x.type(), kernels(kind));
+    Op op = Op.of(kind).set("keep_dims", keep).inputs(cast(x, type), ints(axes));
+    return cast(emit(op), x.type());
+  }
+
+  Value pad(Value x, int[] paddings, Value fill) {
+    checkRank(x, 5);
+    Value p =
+        subgraph().addConstant(prefix + "/paddings", Shape.of(paddings.length / 2, 2), paddings);
+    boolean zero = fill.isConstant() && fill.shape().elementCount() == 1 && fill.floats()[0] == 0;
+    Op op = zero ? Op.of(OpKind.PAD).inputs(x, p) : Op.of(OpKind.PADV2).inputs(x, p, fill);
+    if (x.type() == ElementType.BOOL) {
+      return cast(
+          pad(cast(x, ElementType.INT32), paddings, cast(fill, ElementType.INT32)),
+          ElementType.BOOL);
+    }
+    return emit(op);
+  }
+
+  Value mirrorPad(Value x, int[] paddings) {
+    Value p =
+        subgraph().addConstant(prefix + "/paddings", Shape.of(paddings.length / 2, 2), paddings);
+    return emit(Op.of(OpKind.MIRROR_PAD).set("mode", MirrorPadMode.REFLECT).inputs(x, p));
+  }
+
+  Value reverse(Value x, int axis) {
+    ElementType type = computed(x.type(), kernels(OpKind.REVERSE_V2));
+    return cast(emit(Op.of(OpKind.REVERSE_V2).inputs(cast(x, type), ints(axis))), x.type());
+  }
+
+  Value tile(Value x, Value times) {
+    ElementType type = computed(x.type(), kernels(OpKind.TILE));
+    return cast(emit(Op.of(OpKind.TILE).inputs(cast(x, type), times)), x.type());
+  }
+
+  Value broadcastTo(Value x, Value shape) {
+    return emit(Op.of(OpKind.BROADCAST_TO).inputs(x, shape));
+  }
+
+  Value broadcastTo(Value x, int... shape) {
+    return x.shape().isStatic() && Arrays.equals(x.shape().dims(), shape)
+        ? x
+        : broadcastTo(x, ints(shape));
+  }
+
+  Value range(Value start, Value limit, Value delta) {
+    ElementType type = computed(start.type(), kernels(OpKind.RANGE));
+    return cast(
+        emit(Op.of(OpKind.RANGE).inputs(cast(start, type), cast(limit, type), cast(delta, type))),
+        start.type());
+  }
+
+  Value matMul(Value x, Value y) {
+    if (WHOLE.contains(x.type())) {
+      throw new Refusal(
+          "TensorFlow Lite has no matrix product of " + x.type(), "cast both operands to float32");
+    }
+    return emit(Op.of(OpKind.BATCH_MATMUL).inputs(x, y));
+  }
+
+  Value softmax(Value x) {
+    return emit(Op.of(OpKind.SOFTMAX).set("beta", 1f).inputs(x));
+  }
+
+  /** Replaces NaN-safe clamp: max(low, min(high, x)). */
+  Value clamp(Value x, double low, double high) {
+    return min(max(x, low), high);
+  }
+}

@@ -1,0 +1,12 @@
+package io.jetfire.importer.onnx;
+
+/** Writes one ONNX operator in TFLite's operators. */
+@FunctionalInterface
+interface Lowering {
+  /**
+   * Lowers a node.
+   *
+   * @throws Refusal if it cannot be expressed
+   */
+  void lower(Node n);
+}

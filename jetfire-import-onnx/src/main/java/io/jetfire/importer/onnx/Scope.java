@@ -1,0 +1,309 @@
+package io.jetfire.importer.onnx;
+
+import io.jetfire.importer.onnx.OnnxModel.Attribute;
+import io.jetfire.importer.onnx.OnnxModel.FunctionProto;
+import io.jetfire.importer.onnx.OnnxModel.GraphProto;
+import io.jetfire.importer.onnx.OnnxModel.NodeProto;
+import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.ImportProblems;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The names of one ONNX graph or function body, and the tensors they stand for. */
+final class Scope {
+  /** Depth of calls and of nested bodies; a model of honest exporters has a handful. */
+  private static final int MAX_DEPTH = 32;
+
+  /** How many operators a model may unfold to, so that nested loops end. */
+  private static final int MAX_NODES = 200_000;
+
+  /** What is common to all scopes of one import. */
+  static final class Shared {
+    final OnnxModel model;
+    final ExternalData folder;
+    final ImportProblems problems;
+    final Map<String, Lowering> lowerings;
+    int nodes;
+
+    Shared(
+        OnnxModel model,
+        ExternalData folder,
+        ImportProblems problems,
+        Map<String, Lowering> lowerings) {
+      this.model = model;
+      this.folder = folder;
+      this.problems = problems;
+      this.lowerings = lowerings;
+    }
+  }
+
+  /** Thrown for a node whose input comes from one that has been refused already. */
+  static final class Missing extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private final Shared shared;
+  private final Build b;
+  private final @Nullable Scope parent;
+  private final Map<String, Long> opsets;
+  private final int depth;
+  private final Map<String, Value> values = new HashMap<>();
+  private final Map<String, List<Value>> sequences = new HashMap<>();
+  private final Map<String, OnnxTensor> initializers = new HashMap<>();
+  private final Set<String> refused = new HashSet<>();
+
+  Scope(Shared shared, Build b, @Nullable Scope parent, Map<String, Long> opsets) {
+    this.shared = shared;
+    this.b = b;
+    this.parent = parent;
+    this.opsets = opsets;
+    depth = parent == null ? 0 : parent.depth + 1;
+    if (depth > MAX_DEPTH) {
+      throw new Refusal(
+          "its bodies nest more than " + MAX_DEPTH + " deep", "flatten the control flow");
+    }
+  }
+
+  ExternalData folder() {
+    return shared.folder;
+  }
+
+  Scope child() {
+    return new Scope(shared, b, this, opsets);
+  }
+
+  void initializers(Map<String, OnnxTensor> tensors) {
+    initializers.putAll(tensors);
+  }
+
+  void define(String name, Value v) {
+    values.put(name, v);
+  }
+
+  void defineSequence(String name, List<Value> parts) {
+    sequences.put(name, List.copyOf(parts));
+  }
+
+  List<Value> sequence(String name) {
+    for (Scope s = this; s != null; s = s.parent) {
+      if (s.refused.contains(name)) {
+        throw new Missing();
+      }
+      List<Value> found = s.sequences.get(name);
+      if (found != null) {
+        return found;
+      }
+    }
+    throw new Refusal(
+        "the sequence '" + name + "' is known only while the model runs",
+        "use tensors instead of sequences at the model's edges");
+  }
+
+  boolean isSequence(String name) {
+    for (Scope s = this; s != null; s = s.parent) {
+      if (s.sequences.containsKey(name)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The tensor of a name, from here or an enclosing graph. */
+  Value tensor(String name) {
+    for (Scope s = this; s != null; s = s.parent) {
+      Value v = s.values.get(name);
+      if (v != null) {
+        return v;
+      }
+      if (s.refused.contains(name)) {
+        throw new Missing();
+      }
+      OnnxTensor t = s.initializers.get(name);
+      if (t != null) {
+        Value constant = Types.constant(b.subgraph(), name, t, shared.folder);
+        s.values.put(name, constant);
+        return constant;
+      }
+    }
+    throw new Refusal("its input '" + name + "' is never computed", "export the model anew");
+  }
+
+  /** Lowers the nodes of a graph; its initializers become visible first. */
+  void run(GraphProto graph) {
+    initializers(graph.initializers());
+    run(graph.nodes());
+  }
+
+  void run(List<NodeProto> nodes) {
+    for (NodeProto node : nodes) {
+      if (++shared.nodes > MAX_NODES) {
+        throw new Refusal(
+            "the model unfolds to more than " + MAX_NODES + " operators",
+            "shorten its loops or use functions less deeply");
+      }
+      run(node);
+    }
+  }
+
+  private void run(NodeProto node) {
+    String place = node.name().isEmpty() ? String.join(", ", node.outputs()) : node.name();
+    place = node.location().isEmpty() ? place : place + " (" + node.location() + ")";
+    try {
+      b.prefix(node.outputs().isEmpty() ? node.opType() : node.outputs().get(0));
+      FunctionProto function = shared.model.functions().get(node.key());
+      boolean standard = node.domain().isEmpty();
+      Lowering lowering =
+          standard || isKnownDomain(node.domain()) ? shared.lowerings.get(node.opType()) : null;
+      if (lowering != null && (standard || function == null)) {
+        lowering.lower(new Node(node, this, b, opset(node.domain())));
+      } else if (function != null) {
+        call(function, node);
+      } else {
+        throw new Refusal(
+            (standard ? "" : "operators of the domain '" + node.domain() + "' are unknown; ")
+                + "no TensorFlow Lite operator or composition is known for it",
+            "replace it by standard operators before exporting");
+      }
+      for (String out : node.outputs()) {
+        if (!out.isEmpty() && !values.containsKey(out) && !sequences.containsKey(out)) {
+          throw new Refusal(
+              "its output '" + out + "' cannot be computed", "do not use this output");
+        }
+      }
+    } catch (Missing e) {
+      refused.addAll(node.outputs());
+    } catch (Refusal e) {
+      report(node, place, String.valueOf(e.getMessage()), e.suggestion());
+    } catch (io.jetfire.UnsupportedModelException e) {
+      report(node, place, String.valueOf(e.getMessage()), "");
+    } catch (IllegalArgumentException
+        | IllegalStateException
+        | IndexOutOfBoundsException
+        | ArithmeticException
+        | NegativeArraySizeException e) {
+      report(
+          node,
+          place,
+          "its inputs and attributes do not fit the operator (" + e.getMessage() + ")",
+          "check the shapes that the model was exported with");
+    }
+  }
+
+  private static boolean isKnownDomain(String domain) {
+    return domain.equals("com.microsoft") || domain.equals("org.pytorch.aten");
+  }
+
+  private void report(NodeProto node, String place, String reason, String suggestion) {
+    values.keySet().removeAll(node.outputs());
+    refused.addAll(node.outputs());
+    String type = node.domain().isEmpty() ? node.opType() : node.domain() + "." + node.opType();
+    shared.problems.add(type, place, shapes(node), reason, suggestion);
+  }
+
+  private String shapes(NodeProto node) {
+    List<String> texts = new ArrayList<>();
+    for (String name : node.inputs()) {
+      String text = name.isEmpty() ? "none" : "unknown";
+      try {
+        Value v = name.isEmpty() ? null : tensor(name);
+        text = v == null ? text : v.type().name().toLowerCase(java.util.Locale.ROOT) + v.shape();
+      } catch (RuntimeException e) {
+        // the message is about another problem; the input stays unknown in it
+      }
+      texts.add(text);
+    }
+    return texts.isEmpty() ? "no inputs" : String.join(", ", texts);
+  }
+
+  private int opset(String domain) {
+    Long version = opsets.get(domain.equals("ai.onnx") ? "" : domain);
+    return (int) Math.min(version == null ? 1 : version, 1000);
+  }
+
+  /** Lowers a function's body in place of the call. */
+  private void call(FunctionProto f, NodeProto node) {
+    Map<String, Long> sets = new HashMap<>(opsets);
+    sets.putAll(f.opsets());
+    Scope body = new Scope(shared, b, this, sets);
+    // A function sees only its parameters; names of the caller must not shine through.
+    Scope inner = new Scope(shared, b, null, sets);
+    for (int i = 0; i < f.inputs().size(); i++) {
+      boolean given = i < node.inputs().size() && !node.inputs().get(i).isEmpty();
+      if (given) {
+        inner.define(f.inputs().get(i), tensor(node.inputs().get(i)));
+      }
+    }
+    if (body.depth > MAX_DEPTH) {
+      throw new Refusal("functions call each other too deeply", "flatten the functions");
+    }
+    Scope run = new Scope(shared, b, null, sets, body.depth, inner.values);
+    List<NodeProto> nodes = new ArrayList<>();
+    for (NodeProto n : f.nodes()) {
+      nodes.add(bound(n, f, node, inner));
+    }
+    run.run(nodes);
+    for (int i = 0; i < f.outputs().size() && i < node.outputs().size(); i++) {
+      if (!node.outputs().get(i).isEmpty()) {
+        define(node.outputs().get(i), run.tensor(f.outputs().get(i)));
+      }
+    }
+  }
+
+  private Scope(
+      Shared shared,
+      Build b,
+      @Nullable Scope parent,
+      Map<String, Long> opsets,
+      int depth,
+      Map<String, Value> known) {
+    this.shared = shared;
+    this.b = b;
+    this.parent = parent;
+    this.opsets = opsets;
+    this.depth = depth;
+    values.putAll(known);
+  }
+
+  /** A node of a function with the caller's attributes, and without inputs that were left out. */
+  private static NodeProto bound(NodeProto n, FunctionProto f, NodeProto call, Scope inner) {
+    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    n.attributes()
+        .forEach(
+            (name, a) -> {
+              Attribute value = a;
+              if (!a.reference().isEmpty()) {
+                value = call.attributes().get(a.reference());
+                value = value == null ? f.defaults().get(a.reference()) : value;
+              }
+              if (value != null) {
+                attributes.put(
+                    name,
+                    new Attribute(
+                        name,
+                        value.f(),
+                        value.i(),
+                        value.s(),
+                        value.t(),
+                        value.g(),
+                        value.floats(),
+                        value.ints(),
+                        value.strings(),
+                        value.graphs(),
+                        value.type(),
+                        ""));
+              }
+            });
+    List<String> inputs = new ArrayList<>();
+    for (String in : n.inputs()) {
+      inputs.add(f.inputs().contains(in) && !inner.values.containsKey(in) ? "" : in);
+    }
+    return new NodeProto(
+        n.name(), n.opType(), n.domain(), inputs, n.outputs(), attributes, n.location());
+  }
+}

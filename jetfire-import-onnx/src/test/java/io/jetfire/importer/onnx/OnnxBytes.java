@@ -1,0 +1,99 @@
+package io.jetfire.importer.onnx;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+
+/** Writes the few protobuf messages that tests need. */
+final class OnnxBytes {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  static OnnxBytes message() {
+    return new OnnxBytes();
+  }
+
+  OnnxBytes number(int field, long value) {
+    varint((long) field << 3);
+    varint(value);
+    return this;
+  }
+
+  OnnxBytes text(int field, String value) {
+    return bytes(field, value.getBytes(StandardCharsets.UTF_8));
+  }
+
+  OnnxBytes bytes(int field, byte[] value) {
+    varint((long) field << 3 | 2);
+    varint(value.length);
+    out.writeBytes(value);
+    return this;
+  }
+
+  OnnxBytes add(int field, OnnxBytes value) {
+    return bytes(field, value.toBytes());
+  }
+
+  byte[] toBytes() {
+    return out.toByteArray();
+  }
+
+  private void varint(long value) {
+    long v = value;
+    while ((v & ~0x7fL) != 0) {
+      out.write((int) (v & 0x7f | 0x80));
+      v >>>= 7;
+    }
+    out.write((int) v);
+  }
+
+  // ---- ONNX
+
+  static OnnxBytes node(String op, String output, String... inputs) {
+    OnnxBytes n = message();
+    for (String in : inputs) {
+      n.text(1, in);
+    }
+    return n.text(2, output).text(3, "node_" + output).text(4, op);
+  }
+
+  static OnnxBytes value(String name, int type, Object... dims) {
+    OnnxBytes shape = message();
+    for (Object d : dims) {
+      shape.add(1, d instanceof Integer i ? message().number(1, i) : message().text(2, (String) d));
+    }
+    OnnxBytes tensor = message().number(1, type).add(2, shape);
+    return message().text(1, name).add(2, message().add(1, tensor));
+  }
+
+  static OnnxBytes floats(String name, float[] values, int... dims) {
+    ByteBuffer b = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    b.asFloatBuffer().put(values);
+    OnnxBytes t = message();
+    for (int d : dims) {
+      t.number(1, d);
+    }
+    return t.number(2, OnnxTensor.FLOAT).text(8, name).bytes(9, b.array());
+  }
+
+  static OnnxBytes external(String name, String location, int length, int... dims) {
+    OnnxBytes t = message();
+    for (int d : dims) {
+      t.number(1, d);
+    }
+    return t.number(2, OnnxTensor.FLOAT)
+        .text(8, name)
+        .add(13, message().text(1, "location").text(2, location))
+        .add(13, message().text(1, "length").text(2, Integer.toString(length)))
+        .number(14, 1);
+  }
+
+  static byte[] model(OnnxBytes graph, OnnxBytes... functions) {
+    OnnxBytes m = message().number(1, 8).add(7, graph).add(8, message().text(1, "").number(2, 17));
+    m.add(8, message().text(1, "own").number(2, 1));
+    for (OnnxBytes f : functions) {
+      m.add(25, f);
+    }
+    return m.toBytes();
+  }
+}
