@@ -61,8 +61,8 @@ class QuickstartProcessTest {
             .start();
     try {
       waitFor(output, "epoch  1");
-      assertThat(run(List.of("kill", "-INT", Long.toString(process.pid())), 10).exitCode())
-          .isZero();
+      // The JVM ends the same way on Ctrl-C (SIGINT), but that is ignored below a background job.
+      process.destroy();
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("ended in time").isTrue();
     } finally {
       process.destroyForcibly();

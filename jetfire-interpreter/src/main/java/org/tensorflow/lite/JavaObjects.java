@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.NullMarked;
 import org.jspecify.annotations.Nullable;
 
@@ -204,7 +205,7 @@ final class JavaObjects {
       toBuffer(info, data, buffer);
       return;
     }
-    int[] shape = shape(java.util.Objects.requireNonNull(target));
+    int[] shape = Objects.requireNonNull(shape(Objects.requireNonNull(target)));
     if (!Arrays.equals(shape, info.shapeArray())) {
       throw new IllegalArgumentException(
           "Cannot copy from a TensorFlowLite tensor ("

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Operators that move, pick and repeat elements, and that make tensors from shapes. */
 final class ShapeOps {
@@ -367,7 +368,8 @@ final class ShapeOps {
     return n.b.slice(x, axis, 0, 0);
   }
 
-  private static void sliceAtRunTime(Node n, Value x, int[] axes, int[] steps) {
+  private static void sliceAtRunTime(
+      Node n, Value x, int @Nullable [] axes, int @Nullable [] steps) {
     int rank = n.rank(x);
     Value starts = n.b.cast(n.in(1), ElementType.INT32);
     Value ends = n.b.cast(n.in(2), ElementType.INT32);
