@@ -168,7 +168,10 @@ final class WorkerLaunch {
     return copy;
   }
 
-  /** The command line; the argument file is written anew. */
+  /**
+   * The command line. The argument file is named by its content and never changed: another worker
+   * may be reading it.
+   */
   List<String> command(List<String> jvmOptions, List<String> arguments) {
     List<String> options = new ArrayList<>(jvmOptions);
     if (!imageModules.isEmpty()) {
@@ -185,10 +188,17 @@ final class WorkerLaunch {
     for (String option : options) {
       text.append('"').append(option.replace("\\", "\\\\").replace("\"", "\\\"")).append("\"\n");
     }
-    Path file = folder.resolve("worker.args");
+    Path file =
+        folder.resolve("worker-" + Integer.toHexString(text.toString().hashCode()) + ".args");
     try {
-      // The launcher reads argument files in the platform's own encoding.
-      Files.writeString(file, text, nativeCharset());
+      if (!Files.exists(file)) {
+        // The launcher reads argument files in the platform's own encoding.
+        Path whole =
+            Files.writeString(
+                Files.createTempFile(folder, "worker", ".tmp"), text, nativeCharset());
+        Files.move(
+            whole, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+      }
     } catch (IOException e) {
       throw new PlatformException(
           "A worker process cannot be started: " + file + " cannot be written: " + e + ".", e);
