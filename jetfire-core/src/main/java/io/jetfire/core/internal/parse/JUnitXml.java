@@ -2,7 +2,8 @@ package io.jetfire.core.internal.parse;
 
 import io.jetfire.Outcome;
 import io.jetfire.TestOutcome;
-import java.io.ByteArrayInputStream;
+import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +29,9 @@ final class JUnitXml {
     // Without a reporter the JDK's reader prints errors to the console before it throws them.
     factory.setXMLReporter((message, type, information, location) -> {});
     try {
-      XMLStreamReader xml = factory.createXMLStreamReader(new ByteArrayInputStream(bytes));
+      // Decoded here, because the JDK's reader prints broken UTF-8 to the console.
+      String text = new String(bytes, StandardCharsets.UTF_8);
+      XMLStreamReader xml = factory.createXMLStreamReader(new StringReader(text));
       String className = "";
       String name = "";
       Outcome outcome = Outcome.PASSED;

@@ -46,7 +46,8 @@ final class Plausible {
               + "; left out");
       return Optional.empty();
     }
-    return Optional.of(Measurement.reported(value, unit, line));
+    // Adding zero makes zero of the negative zero that "-0" is read as.
+    return Optional.of(Measurement.reported(value + 0.0, unit, line));
   }
 
   private static boolean possible(double value, Unit unit) {
