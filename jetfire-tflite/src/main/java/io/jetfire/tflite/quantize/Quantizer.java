@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -50,6 +51,7 @@ public final class Quantizer {
   private static final int FEW_SAMPLES = 50;
 
   private static final double RIDGE = 1;
+  private static final double MOST_DB = 120;
   private static final double BALANCE = 0.5;
 
   /** Smaller differences on held-back samples are luck; the earlier candidate is kept. */
@@ -196,16 +198,19 @@ public final class Quantizer {
           only != null ? List.of(only) : candidates(selection, samples.size());
       Candidate chosen = candidates.get(0);
       OptionalDouble heldBack = OptionalDouble.empty();
+      // Ranges are those of all samples throughout: weights alone are fitted without those held
+      // back.
+      Map<Double, Seen> prepared = new HashMap<>();
       if (options.search() && candidates.size() > 1 && samples.size() >= LEAST_SAMPLES_TO_SEARCH) {
         int[] held = IntStream.range(0, samples.size()).filter(i -> i % 4 == 3).toArray();
         int[] rest = IntStream.range(0, samples.size()).filter(i -> i % 4 != 3).toArray();
         SampleStore train = samples.part(rest);
         SampleStore test = samples.part(held);
         double best = Double.NEGATIVE_INFINITY;
-        Map<Double, Seen> prepared = new java.util.HashMap<>();
         for (Candidate c : candidates) {
           Seen seen =
-              prepared.computeIfAbsent(c.balance(), b -> prepare(base, b, integer, runner, train));
+              prepared.computeIfAbsent(
+                  c.balance(), b -> prepare(base, b, integer, runner, samples));
           Set<QuantizationMethod> unclipped = new LinkedHashSet<>(methods);
           // A range that only serves the softmax would hide what is compared: what goes into it.
           unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
@@ -222,7 +227,9 @@ public final class Quantizer {
         }
         heldBack = OptionalDouble.of(best);
       }
-      Seen seen = prepare(base, chosen.balance(), integer, runner, samples);
+      Seen seen =
+          prepared.computeIfAbsent(
+              chosen.balance(), b -> prepare(base, b, integer, runner, samples));
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
       }
@@ -268,7 +275,7 @@ public final class Quantizer {
   }
 
   private List<Candidate> candidates(Selection selection, int samples) {
-    boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION);
+    boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION) && samples >= FEW_SAMPLES;
     double regress = methods.contains(QuantizationMethod.REGRESSION) ? RIDGE : 0;
     boolean search = methods.contains(QuantizationMethod.RANGE_SEARCH);
     if (samples < LEAST_SAMPLES_TO_SEARCH) {
@@ -451,15 +458,14 @@ public final class Quantizer {
   // ---- comparison with the float model
 
   /**
-   * Signal to noise on samples, in dB, of all float outputs; where an output is a softmax or a
-   * logistic, of what goes into it: saturated outputs hide errors of most samples and blow up those
-   * of a few.
+   * Signal to noise of all float outputs in dB, averaged over samples, so that no single sample
+   * decides; where an output is a softmax or a logistic, of what goes into it: saturated outputs
+   * hide errors of most samples and blow up those of a few.
    */
   static double sqnr(Graph reference, Graph quantized, GraphRunner runner, SampleStore samples) {
     List<Value> expected = decisions(reference.main());
     List<Value> actual = decisions(quantized.main());
-    double signal = 0;
-    double error = 0;
+    double sum = 0;
     try (GraphRunner.Running meant = runner.open(upTo(reference.main(), expected));
         GraphRunner.Running seen = runner.open(upTo(quantized.main(), actual))) {
       for (int s = 0; s < samples.size(); s++) {
@@ -470,6 +476,8 @@ public final class Quantizer {
           formed.add(Numbers.toForm(quantized.main().inputs().get(i), inputs.get(i)));
         }
         seen.run(formed);
+        double signal = 0;
+        double error = 0;
         for (int o = 0; o < expected.size(); o++) {
           if (expected.get(o).type() != ElementType.FLOAT32) {
             continue;
@@ -482,9 +490,10 @@ public final class Quantizer {
             error += d * d;
           }
         }
+        sum += Math.max(-MOST_DB, Math.min(MOST_DB, Numbers.decibels(signal, error)));
       }
     }
-    return Numbers.decibels(signal, error);
+    return sum / samples.size();
   }
 
   private static List<Value> decisions(Subgraph subgraph) {
