@@ -3,6 +3,7 @@ package io.jetfire.importer.onnx;
 import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

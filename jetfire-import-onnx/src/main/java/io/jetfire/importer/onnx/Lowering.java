@@ -1,5 +1,7 @@
 package io.jetfire.importer.onnx;
 
+import io.jetfire.tflite.importer.lowering.Refusal;
+
 /** Writes one ONNX operator in TFLite's operators. */
 @FunctionalInterface
 interface Lowering {

@@ -3,8 +3,9 @@ package io.jetfire.importer.onnx;
 import io.jetfire.importer.onnx.OnnxModel.Attribute;
 import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.importer.onnx.OnnxModel.NodeProto;
-import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -168,34 +169,15 @@ final class Node {
   }
 
   int rank(Value v) {
-    if (!v.shape().hasRank()) {
-      throw new Refusal(
-          "the rank of " + v.name() + " is known only while the model runs",
-          "give the model's inputs fixed shapes");
-    }
-    return v.shape().rank();
+    return Build.rank(v);
   }
 
   int axis(int axis, int rank) {
-    int positive = axis < 0 ? axis + rank : axis;
-    if (positive < 0 || positive >= rank) {
-      throw new Refusal("axis " + axis + " of " + rank + " dimensions", "export the model anew");
-    }
-    return positive;
+    return Build.axis(axis, rank);
   }
 
-  /** Dimensions that must be fixed from the given axis on. */
   int[] fixedFrom(Value v, int firstAxis) {
-    rank(v);
-    int[] dims = v.shape().dims();
-    for (int i = firstAxis; i < dims.length; i++) {
-      if (dims[i] < 0) {
-        throw new Refusal(
-            "dimension " + i + " of its input " + v.shape() + " is open",
-            "bind the open dimensions to sizes");
-      }
-    }
-    return dims;
+    return Build.fixedFrom(v, firstAxis);
   }
 
   Optional<int[]> partial(int input) {
@@ -203,8 +185,6 @@ final class Node {
   }
 
   void requireFloat(Value v) {
-    if (v.type() != ElementType.FLOAT32) {
-      throw new Refusal("its input is " + v.type(), "cast it to float32 before");
-    }
+    Build.requireFloat(v);
   }
 }

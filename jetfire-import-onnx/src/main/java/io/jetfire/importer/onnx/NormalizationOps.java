@@ -4,6 +4,7 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.IntStream;

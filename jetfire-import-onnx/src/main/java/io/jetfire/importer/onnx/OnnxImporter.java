@@ -17,6 +17,8 @@ import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.ModelImporter;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.transform.LayoutOptions;
 import io.jetfire.tflite.transform.Optimizer;
 import java.io.IOException;

@@ -5,6 +5,7 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -6,6 +6,8 @@ import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.importer.onnx.OnnxModel.NodeProto;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportProblems;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;

@@ -7,6 +7,8 @@ import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

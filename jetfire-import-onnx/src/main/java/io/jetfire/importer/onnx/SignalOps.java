@@ -5,6 +5,8 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

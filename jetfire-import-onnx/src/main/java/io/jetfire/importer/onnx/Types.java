@@ -5,6 +5,7 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
+import io.jetfire.tflite.importer.lowering.Refusal;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
