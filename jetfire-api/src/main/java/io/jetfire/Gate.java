@@ -1,6 +1,6 @@
 package io.jetfire;
 
-import io.jetfire.spi.MetricsEngine;
+import io.jetfire.internal.Engine;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -463,7 +463,7 @@ public final class Gate {
    * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
    */
   public List<GateResult> judge(Report report) {
-    return MetricsEngine.find().judge(List.of(this), report, Optional.empty());
+    return Engine.find().judge(List.of(this), report, Optional.empty());
   }
 
   /**
@@ -477,7 +477,7 @@ public final class Gate {
    * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
    */
   public List<GateResult> judge(Report report, Report baseline) {
-    return MetricsEngine.find().judge(List.of(this), report, Optional.of(baseline));
+    return Engine.find().judge(List.of(this), report, Optional.of(baseline));
   }
 
   /**

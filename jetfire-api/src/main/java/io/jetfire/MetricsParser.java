@@ -1,6 +1,6 @@
 package io.jetfire;
 
-import io.jetfire.spi.MetricsEngine;
+import io.jetfire.internal.Engine;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -69,6 +69,6 @@ public interface MetricsParser {
    * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
    */
   static MetricsParser standard() {
-    return MetricsEngine.find().parser();
+    return Engine.find().parser();
   }
 }

@@ -1,5 +1,6 @@
 package io.jetfire;
 
+import io.jetfire.spi.BenchmarkLog;
 import java.util.List;
 
 /** What a model says about a sample, decoded from its output tensors. */
@@ -43,6 +44,28 @@ public sealed interface Prediction {
     /** Copies the list. */
     public Detections {
       detections = List.copyOf(detections);
+    }
+
+    /**
+     * Writes these detections to a benchmark's log.
+     *
+     * @param log the log of a session that was begun
+     * @param frame the index of the frame in the workload, from 0
+     */
+    public void writeTo(BenchmarkLog log, long frame) {
+      int[] labels = new int[detections.size()];
+      float[] scores = new float[labels.length];
+      float[] boxes = new float[labels.length * 4];
+      for (int i = 0; i < labels.length; i++) {
+        Detection detection = detections.get(i);
+        labels[i] = detection.label();
+        scores[i] = detection.score();
+        boxes[4 * i] = detection.box().left();
+        boxes[4 * i + 1] = detection.box().top();
+        boxes[4 * i + 2] = detection.box().right();
+        boxes[4 * i + 3] = detection.box().bottom();
+      }
+      log.detections(frame, labels, scores, boxes);
     }
   }
 

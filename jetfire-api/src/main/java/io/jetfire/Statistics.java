@@ -1,6 +1,6 @@
 package io.jetfire;
 
-import io.jetfire.spi.MetricsEngine;
+import io.jetfire.internal.Engine;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -25,7 +25,7 @@ public interface Statistics {
    * @throws MissingProviderException if {@code io.jetfire:jetfire-core} is not on the class path
    */
   static Statistics standard() {
-    return MetricsEngine.find().statistics();
+    return Engine.find().statistics();
   }
 
   /**

@@ -1,12 +1,18 @@
 package io.jetfire.internal;
 
 import io.jetfire.Description;
+import io.jetfire.Gate;
+import io.jetfire.GateResult;
 import io.jetfire.JetFire;
+import io.jetfire.MetricsParser;
 import io.jetfire.MissingProviderException;
 import io.jetfire.References;
 import io.jetfire.Report;
+import io.jetfire.Statistics;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 
 /** What {@code jetfire-core} registers with {@link ServiceLoader}. */
@@ -92,4 +98,28 @@ public interface Engine {
    * @param directory the folder, made if it does not exist
    */
   void write(Report report, Path directory);
+
+  /**
+   * Returns the standard parser.
+   *
+   * @return the parser
+   */
+  MetricsParser parser();
+
+  /**
+   * Returns the standard statistics.
+   *
+   * @return the statistics
+   */
+  Statistics statistics();
+
+  /**
+   * Judges gates.
+   *
+   * @param gates the gates
+   * @param report what is judged
+   * @param baseline what bounds on regression are held against, if there is something
+   * @return in the order of the gates, at least one result for each
+   */
+  List<GateResult> judge(List<Gate> gates, Report report, Optional<Report> baseline);
 }

@@ -106,6 +106,16 @@ public interface DeviceFarm extends AutoCloseable {
     public FarmRequest {
       cells = List.copyOf(cells);
     }
+
+    /**
+     * Returns this request under another key.
+     *
+     * @param unique the key
+     * @return the request
+     */
+    public FarmRequest key(String unique) {
+      return new FarmRequest(unique, device, cells, workload, sessions, interleaved, timeLimit);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import io.jetfire.ConfigurationException;
 import io.jetfire.Delegate;
 import io.jetfire.Detection;
 import io.jetfire.Device;
+import io.jetfire.Prediction;
 import io.jetfire.RunFailure;
 import io.jetfire.Sample;
 import io.jetfire.StorageException;
@@ -433,7 +434,7 @@ public final class FakeDeviceFarm implements DeviceFarm {
       List<Sample> frames = request.workload().frames();
       if (request.workload().decoder().isPresent()) {
         for (int i = 0; i < frames.size(); i++) {
-          detections(log, i, detections.apply(frames.get(i)));
+          new Prediction.Detections(detections.apply(frames.get(i))).writeTo(log, i);
         }
       }
       log.end();
@@ -441,22 +442,6 @@ public final class FakeDeviceFarm implements DeviceFarm {
 
     private long noisy(long nanos, Random random) {
       return Math.max(0, Math.round(nanos * (1 + jitter * random.nextGaussian())));
-    }
-
-    private static void detections(BenchmarkLog log, int frame, List<Detection> found) {
-      int[] labels = new int[found.size()];
-      float[] scores = new float[labels.length];
-      float[] boxes = new float[labels.length * 4];
-      for (int i = 0; i < labels.length; i++) {
-        Detection detection = found.get(i);
-        labels[i] = detection.label();
-        scores[i] = detection.score();
-        boxes[4 * i] = detection.box().left();
-        boxes[4 * i + 1] = detection.box().top();
-        boxes[4 * i + 2] = detection.box().right();
-        boxes[4 * i + 3] = detection.box().bottom();
-      }
-      log.detections(frame, labels, scores, boxes);
     }
   }
 

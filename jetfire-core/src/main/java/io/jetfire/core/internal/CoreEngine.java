@@ -1,18 +1,27 @@
 package io.jetfire.core.internal;
 
 import io.jetfire.Description;
+import io.jetfire.Gate;
+import io.jetfire.GateResult;
 import io.jetfire.JetFire;
+import io.jetfire.MetricsParser;
 import io.jetfire.References;
 import io.jetfire.Report;
+import io.jetfire.Statistics;
+import io.jetfire.core.internal.gate.Gates;
 import io.jetfire.core.internal.json.DescriptionJson;
 import io.jetfire.core.internal.json.Json;
+import io.jetfire.core.internal.parse.StandardParser;
 import io.jetfire.core.internal.report.MarkdownReport;
 import io.jetfire.core.internal.report.ReportFiles;
 import io.jetfire.core.internal.report.ReportJson;
 import io.jetfire.core.internal.run.DefaultJetFire;
 import io.jetfire.core.internal.run.Sleeper;
+import io.jetfire.core.internal.stats.StandardStatistics;
 import io.jetfire.internal.Engine;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 
 /** The engine that the API finds. */
 public final class CoreEngine implements Engine {
@@ -53,5 +62,20 @@ public final class CoreEngine implements Engine {
   @Override
   public void write(Report report, Path directory) {
     ReportFiles.write(report, directory);
+  }
+
+  @Override
+  public MetricsParser parser() {
+    return new StandardParser();
+  }
+
+  @Override
+  public Statistics statistics() {
+    return new StandardStatistics();
+  }
+
+  @Override
+  public List<GateResult> judge(List<Gate> gates, Report report, Optional<Report> baseline) {
+    return Gates.judge(gates, report, baseline);
   }
 }

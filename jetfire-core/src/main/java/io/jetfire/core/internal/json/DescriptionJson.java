@@ -288,6 +288,7 @@ public final class DescriptionJson {
     r.frames().ifPresent(d -> o.set("frames", dataset(d)));
     o.put("frameCount", r.frameCount())
         .put("timeLimit", r.timeLimit().toString())
+        .put("queueLimit", r.queueLimit().toString())
         .put("attempts", r.attempts());
     r.maxCost().ifPresent(c -> o.put("maxCost", c.toPlainString()));
     return o;
@@ -584,6 +585,7 @@ public final class DescriptionJson {
           .attempts(f.integer("attempts"));
       try {
         b.timeLimit(Duration.parse(f.text("timeLimit")));
+        f.optionalText("queueLimit").ifPresent(q -> b.queueLimit(Duration.parse(q)));
         f.optionalText("maxCost").ifPresent(c -> b.maxCost(new BigDecimal(c)));
       } catch (DateTimeParseException | NumberFormatException e) {
         throw f.error("has a time limit or a cost limit of another form (" + e.getMessage() + ")");

@@ -10,6 +10,7 @@ import io.jetfire.DeviceRunResult;
 import io.jetfire.Evaluation;
 import io.jetfire.EvaluationResult;
 import io.jetfire.Experiment;
+import io.jetfire.Gate;
 import io.jetfire.JetFire;
 import io.jetfire.JetFireException;
 import io.jetfire.MissingProviderException;
@@ -21,7 +22,6 @@ import io.jetfire.ProviderInfo;
 import io.jetfire.Report;
 import io.jetfire.RunHandle;
 import io.jetfire.RunId;
-import io.jetfire.Sample;
 import io.jetfire.TrainedModel;
 import io.jetfire.Training;
 import io.jetfire.core.internal.provider.ProviderKind;
@@ -58,6 +58,9 @@ public final class DefaultJetFire implements JetFire {
   private static final Logger LOG = LoggerFactory.getLogger(DefaultJetFire.class);
   private static final DateTimeFormatter ID_TIME =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT).withZone(ZoneOffset.UTC);
+
+  /** The sessions of the default plan, with which comparisons are proved. */
+  private static final int DECIDING_SESSIONS = 8;
 
   private final Providers providers;
   private final ClientContext client;
@@ -176,7 +179,8 @@ public final class DefaultJetFire implements JetFire {
       }
       int cells = DeviceRuns.variants(run, names).size() * delegates * run.threads().size();
       long invocations = (long) cells * run.sessions() * (run.warmupRuns() + run.runs());
-      for (Device device : DeviceRuns.wanted(farm, run)) {
+      List<Device> catalogue = DeviceRuns.catalogue(client, farm, Cancellation.NEVER);
+      for (Device device : DeviceRuns.wanted(catalogue, run)) {
         runs.add(
             new Plan.PlannedRun(
                 run.farm(),
@@ -194,7 +198,19 @@ public final class DefaultJetFire implements JetFire {
           "one session on "
               + run.farm()
               + ": the variation between sessions stays unknown, and comparisons undecided");
+    } else if (run.sessions() < DECIDING_SESSIONS && compares(experiment)) {
+      warnings.add(
+          run.sessions()
+              + " sessions on "
+              + run.farm()
+              + " find only large differences; "
+              + DECIDING_SESSIONS
+              + " find 10 %");
     }
+  }
+
+  private static boolean compares(Experiment experiment) {
+    return experiment.gates().stream().anyMatch(g -> g.bound() == Gate.Bound.REGRESSION_AT_MOST);
   }
 
   private boolean need(ProviderKind<?> kind, String id, List<String> problems) {
@@ -366,10 +382,8 @@ public final class DefaultJetFire implements JetFire {
             "measure-"
                 + ID_TIME.format(client.clock().instant())
                 + String.format(Locale.ROOT, "-%06x", random.nextInt(1 << 24)));
-    List<Sample> frames = List.of();
-    if (deviceRun.frames().isPresent()) {
-      frames = DeviceRuns.frames(deviceRun.frames().get(), deviceRun.frameCount());
-    }
+    DeviceFarm.Workload workload =
+        DeviceRuns.workload(deviceRun, Preprocessing.none(), Optional.empty(), Optional.empty());
     try (RunDirectory directory = RunDirectory.create(workDirectory, id, deviceRun.toJson())) {
       new DeviceRuns(
               client, directory, new Events(id, client.listeners()), Cancellation.NEVER, Map.of())
@@ -378,7 +392,7 @@ public final class DefaultJetFire implements JetFire {
               id.value(),
               deviceRun,
               variants,
-              new DeviceFarm.Workload(frames, Preprocessing.none(), Optional.empty()),
+              workload,
               result -> {
                 synchronized (results) {
                   results.add(result);
@@ -390,7 +404,8 @@ public final class DefaultJetFire implements JetFire {
 
   @Override
   public List<Device> devices(String farm) {
-    return providers.get(ProviderKind.DEVICE_FARM, farm).devices();
+    return DeviceRuns.catalogue(
+        client, providers.get(ProviderKind.DEVICE_FARM, farm), Cancellation.NEVER);
   }
 
   @Override

@@ -72,9 +72,18 @@ final class DeviceRuns {
     this.tiers = tiers;
   }
 
-  /** Devices of a farm that a description wants, or why there is none. */
-  static List<Device> wanted(DeviceFarm farm, DeviceRun description) {
-    List<Device> catalogue = farm.devices();
+  /** Asks a farm for its devices, again if it fails in a way that may pass. */
+  static List<Device> catalogue(ClientContext client, DeviceFarm farm, Cancellation cancellation) {
+    try {
+      return new Patience(client.sleeper(), cancellation).exchange(farm::devices, false);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RunCancelledException("Interrupted while asking a farm for its devices", e);
+    }
+  }
+
+  /** Devices of a catalogue that a description wants, or why there is none. */
+  static List<Device> wanted(List<Device> catalogue, DeviceRun description) {
     List<Device> wanted =
         catalogue.stream()
             .filter(d -> description.devices().stream().anyMatch(q -> q.matches(d)))
@@ -156,7 +165,7 @@ final class DeviceRuns {
       Workload workload,
       Consumer<DeviceRunResult> onResult) {
     DeviceFarm farm = client.providers().get(ProviderKind.DEVICE_FARM, description.farm());
-    List<Device> devices = wanted(farm, description);
+    List<Device> devices = wanted(catalogue(client, farm, cancellation), description);
     checkCost(farm, description, devices);
     Semaphore slots = new Semaphore(farm.capabilities().concurrentRuns());
     List<FutureTask<Boolean>> perDevice = new ArrayList<>();
@@ -219,7 +228,7 @@ final class DeviceRuns {
   }
 
   /** The first samples of a dataset; reading one is user code, whose errors say so. */
-  static List<Sample> frames(Dataset dataset, int count) {
+  private static List<Sample> frames(Dataset dataset, int count) {
     try (Stream<Sample> samples = dataset.samples()) {
       return samples.limit(count).toList();
     } catch (JetFireException e) {
@@ -229,7 +238,8 @@ final class DeviceRuns {
     }
   }
 
-  private static Workload workload(
+  /** What models are fed with: a description's own frames, or the samples of the evaluation. */
+  static Workload workload(
       DeviceRun description,
       Preprocessing preprocessing,
       Optional<OutputDecoder> decoding,
@@ -316,7 +326,8 @@ final class DeviceRuns {
               .run(
                   checkpoint + "-" + RunDirectory.safe(device.id()),
                   request,
-                  description.attempts());
+                  description.attempts(),
+                  description.queueLimit());
       results = results(description, device, cells, ending);
     } catch (RunCancelledException e) {
       throw e;

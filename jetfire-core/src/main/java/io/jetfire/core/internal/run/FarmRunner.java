@@ -2,12 +2,9 @@ package io.jetfire.core.internal.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.jetfire.ConfigurationException;
 import io.jetfire.JetFireException;
-import io.jetfire.QuotaException;
 import io.jetfire.RunCancelledException;
 import io.jetfire.RunEvent;
-import io.jetfire.TransientException;
 import io.jetfire.core.internal.json.Json;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.DeviceFarm;
@@ -25,8 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.SplittableRandom;
-import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,27 +37,15 @@ import org.slf4j.LoggerFactory;
 final class FarmRunner {
   private static final Logger LOG = LoggerFactory.getLogger(FarmRunner.class);
 
-  /** How often one exchange with the farm is tried in all before the farm counts as failed. */
-  private static final int TRIES = 6;
-
-  /** Waits between tries double from here, with jitter, up to {@link #LONGEST_WAIT}. */
-  private static final Duration FIRST_WAIT = Duration.ofSeconds(2);
-
-  private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
-
   /** How long a farm may take beyond its time limit before it is cancelled from here. */
   private static final Duration GRACE = Duration.ofMinutes(5);
-
-  /** How long a cancellation may go unnoticed. */
-  private static final Duration SLICE = Duration.ofMillis(500);
 
   private final DeviceFarm farm;
   private final RunDirectory directory;
   private final Events events;
   private final Clock clock;
-  private final Sleeper sleeper;
   private final Cancellation cancellation;
-  private final SplittableRandom jitter = new SplittableRandom();
+  private final Patience patience;
 
   FarmRunner(
       DeviceFarm farm,
@@ -74,8 +58,8 @@ final class FarmRunner {
     this.directory = directory;
     this.events = events;
     this.clock = clock;
-    this.sleeper = sleeper;
     this.cancellation = cancellation;
+    this.patience = new Patience(sleeper, cancellation);
   }
 
   /**
@@ -96,12 +80,13 @@ final class FarmRunner {
    * @param key names the checkpoint; attempts get a suffix
    * @param request what to run; its key is completed per attempt
    * @param attempts how often to start when the farm itself fails
+   * @param queueLimit how long to wait for the device before giving up
    * @return how it ended
    */
-  Ending run(String key, FarmRequest request, int attempts) {
+  Ending run(String key, FarmRequest request, int attempts, Duration queueLimit) {
     Ending ending = null;
     for (int attempt = 1; attempt <= attempts; attempt++) {
-      ending = attempt(key + "-" + attempt, request, attempt);
+      ending = attempt(key + "-" + attempt, request, attempt, queueLimit);
       if (ending.state() != State.FARM_FAILED || cancellation.isRequested()) {
         return ending;
       }
@@ -119,90 +104,131 @@ final class FarmRunner {
     return Objects.requireNonNull(ending);
   }
 
-  private Ending attempt(String key, FarmRequest request, int attempt) {
+  private Ending attempt(String key, FarmRequest request, int attempt, Duration queueLimit) {
     Optional<JsonNode> saved = directory.checkpoint(key);
-    if (saved.isPresent() && saved.get().hasNonNull("state")) {
+    if (saved.isPresent() && saved.get().hasNonNull("state") && !again(saved.get())) {
       return finished(saved.get(), attempt);
     }
-    FarmRun run = null;
-    Instant submitted = clock.instant();
+    boolean again = saved.isPresent() && saved.get().hasNonNull("state");
+    Submission submission = null;
     try {
-      // A run that its farm cannot find again is started again, under the same key.
-      if (saved.isPresent() && saved.get().hasNonNull("id") && farm.capabilities().attach()) {
-        String id = saved.get().get("id").asText();
-        submitted = Instant.parse(saved.get().get("submitted").asText());
-        run = patiently(() -> farm.attach(id), true);
-      } else {
+      submission = attached(saved);
+      if (submission != null
+          && patience.exchange(submission.run::status, false).state() == State.CANCELLED) {
+        submission = null;
+        again = true;
+      }
+      if (submission == null) {
         if (cancellation.isRequested()) {
           return new Ending(
               State.CANCELLED, "cancelled before it started", Optional.empty(), List.of(), attempt);
         }
-        FarmRequest keyed = withKey(request, key, saved);
-        directory.checkpoint(
-            key, Json.object().put("key", keyed.key()).put("device", request.device().id()));
-        run = patiently(() -> farm.submit(keyed), true);
-        directory.checkpoint(
-            key,
-            Json.object()
-                .put("key", keyed.key())
-                .put("device", request.device().id())
-                .put("id", run.id())
-                .put("submitted", submitted.toString()));
+        submission = submit(key, request.key(unique(request, key, saved, again)));
       }
-      return follow(key, run, request, submitted, attempt);
+      return follow(key, submission, request, attempt, queueLimit);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new RunCancelledException(
           "Interrupted while waiting for "
               + request.device()
-              + (run == null ? "" : "; the farm's run " + run.id() + " goes on"),
+              + (submission == null ? "" : "; the farm's run " + submission.run.id() + " goes on"),
           e);
     } catch (RunCancelledException e) {
-      if (run != null) {
-        return cancelled(run, attempt, "cancelled");
+      if (submission != null) {
+        return cancelled(key, submission, attempt);
       }
       return new Ending(State.CANCELLED, "cancelled", Optional.empty(), List.of(), attempt);
     }
   }
 
-  private FarmRequest withKey(FarmRequest request, String key, Optional<JsonNode> saved) {
-    // An attempt that was interrupted between key and id is repeated under the same key.
-    String unique =
-        saved.isPresent() && saved.get().hasNonNull("key")
-            ? saved.get().get("key").asText()
-            : request.key() + "-" + key;
-    return new FarmRequest(
-        unique,
-        request.device(),
-        request.cells(),
-        request.workload(),
-        request.sessions(),
-        request.interleaved(),
-        request.timeLimit());
+  /**
+   * A run of the farm.
+   *
+   * @param run the run
+   * @param key the request's key
+   * @param since when the farm was asked
+   */
+  private record Submission(FarmRun run, String key, Instant since) {}
+
+  /** Says whether an ending is no result: what was cancelled is started again when resumed. */
+  private static boolean again(JsonNode saved) {
+    return saved.path("state").asText().equals(State.CANCELLED.name())
+        || saved.path("queued").asBoolean();
+  }
+
+  /** Finds a run again that is not known to have ended; null if there is none. */
+  private @Nullable Submission attached(Optional<JsonNode> saved) throws InterruptedException {
+    // A run that its farm cannot find again is started again, under the same key.
+    if (saved.isEmpty()
+        || !saved.get().hasNonNull("id")
+        || saved.get().hasNonNull("state")
+        || !farm.capabilities().attach()) {
+      return null;
+    }
+    JsonNode s = saved.get();
+    String id = s.get("id").asText();
+    FarmRun run = patience.exchange(() -> farm.attach(id), true);
+    return new Submission(run, s.path("key").asText(), Instant.parse(s.get("submitted").asText()));
+  }
+
+  private Submission submit(String key, FarmRequest keyed) throws InterruptedException {
+    Instant submitted = clock.instant();
+    ObjectNode checkpoint =
+        Json.object().put("key", keyed.key()).put("device", keyed.device().id());
+    directory.checkpoint(key, checkpoint);
+    FarmRun run = patience.exchange(() -> farm.submit(keyed), true);
+    directory.checkpoint(
+        key, checkpoint.put("id", run.id()).put("submitted", submitted.toString()));
+    return new Submission(run, keyed.key(), submitted);
+  }
+
+  /**
+   * An attempt that was interrupted between key and id is repeated under the same key; one that was
+   * cancelled gets a new key, because the farm would answer the old one with the cancelled run.
+   */
+  private static String unique(
+      FarmRequest request, String key, Optional<JsonNode> saved, boolean again) {
+    String first = request.key() + "-" + key;
+    if (saved.isEmpty() || !saved.get().hasNonNull("key")) {
+      return first;
+    }
+    String before = saved.get().get("key").asText();
+    if (!again) {
+      return before;
+    }
+    int times = 1;
+    String prefix = first + "-again-";
+    if (before.startsWith(prefix)) {
+      times = Integer.parseInt(before.substring(prefix.length())) + 1;
+    }
+    return prefix + times;
   }
 
   private Ending follow(
-      String key, FarmRun run, FarmRequest request, Instant submitted, int attempt)
+      String key, Submission submission, FarmRequest request, int attempt, Duration queueLimit)
       throws InterruptedException {
+    FarmRun run = submission.run;
+    Instant queueEnds = submission.since.plus(queueLimit);
     Instant deadline = null;
     Status last = new Status(State.QUEUED, "");
     tell(request, run, last);
     while (true) {
       if (cancellation.isRequested()) {
-        return cancelled(run, attempt, "cancelled");
+        return cancelled(key, submission, attempt);
       }
-      Status status = patiently(run::status, false);
+      Status status = patience.exchange(run::status, false);
       if (!status.equals(last)) {
         tell(request, run, status);
         last = status;
       }
       if (status.state().ended()) {
-        return ended(key, run, status, submitted, attempt);
+        return ended(key, submission, status, attempt, false);
       }
+      Instant now = clock.instant();
       if (deadline == null && status.state() == State.RUNNING) {
-        deadline = clock.instant().plus(request.timeLimit()).plus(GRACE);
+        deadline = now.plus(request.timeLimit()).plus(GRACE);
       }
-      if (deadline != null && clock.instant().isAfter(deadline)) {
+      if (deadline != null && now.isAfter(deadline)) {
         cancelQuietly(run);
         Status late =
             new Status(
@@ -213,10 +239,44 @@ final class FarmRunner {
                     + request.timeLimit()
                     + "; it was cancelled");
         tell(request, run, late);
-        return ended(key, run, late, submitted, attempt);
+        return ended(key, submission, late, attempt, false);
       }
-      pause(jittered(farm.capabilities().pollInterval()));
+      if (deadline == null && now.isAfter(queueEnds)) {
+        return queuedTooLong(key, submission, request, attempt, status, queueLimit);
+      }
+      patience.pause(farm.capabilities().pollInterval());
     }
+  }
+
+  /**
+   * Gives up a run that does not get its device. Where the farm can cancel, it is cancelled, and a
+   * resumed run asks anew; where it cannot, a resumed run looks at it again.
+   */
+  private Ending queuedTooLong(
+      String key,
+      Submission submission,
+      FarmRequest request,
+      int attempt,
+      Status status,
+      Duration queueLimit)
+      throws InterruptedException {
+    boolean cancels = farm.capabilities().cancel();
+    Status late =
+        new Status(
+            State.TIMED_OUT,
+            "still "
+                + status.state()
+                + " after the queue limit of "
+                + queueLimit
+                + (cancels ? "; it was cancelled" : "; it stays in the farm's queue")
+                + ". Resume the run, or raise the limit");
+    tell(request, submission.run, late);
+    if (!cancels) {
+      return new Ending(
+          late.state(), late.detail(), Optional.of(submission.run.id()), List.of(), attempt);
+    }
+    cancelQuietly(submission.run);
+    return ended(key, submission, late, attempt, true);
   }
 
   private void tell(FarmRequest request, FarmRun run, Status status) {
@@ -225,17 +285,21 @@ final class FarmRunner {
             request.device().toString(), run.id(), status.state().name(), status.detail()));
   }
 
-  private Ending cancelled(FarmRun run, int attempt, String why) {
-    cancelQuietly(run);
-    List<Path> logs = List.of();
+  private Ending cancelled(String key, Submission submission, int attempt) {
+    cancelQuietly(submission.run);
+    Status status = new Status(State.CANCELLED, "cancelled");
     try {
-      logs = fetch(run);
+      return ended(key, submission, status, attempt, false);
     } catch (JetFireException e) {
-      LOG.warn("Logs of the cancelled run {} could not be fetched: {}", run.id(), e.getMessage());
+      LOG.warn(
+          "Logs of the cancelled run {} could not be fetched: {}",
+          submission.run.id(),
+          e.getMessage());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    return new Ending(State.CANCELLED, why, Optional.of(run.id()), logs, attempt);
+    return new Ending(
+        status.state(), status.detail(), Optional.of(submission.run.id()), List.of(), attempt);
   }
 
   private void cancelQuietly(FarmRun run) {
@@ -250,15 +314,21 @@ final class FarmRunner {
     }
   }
 
-  private Ending ended(String key, FarmRun run, Status status, Instant submitted, int attempt)
+  private Ending ended(
+      String key, Submission submission, Status status, int attempt, boolean queued)
       throws InterruptedException {
+    FarmRun run = submission.run;
     List<Path> logs = fetch(run);
     ObjectNode done =
         Json.object()
+            .put("key", submission.key)
             .put("id", run.id())
-            .put("submitted", submitted.toString())
+            .put("submitted", submission.since.toString())
             .put("state", status.state().name())
             .put("detail", status.detail());
+    if (queued) {
+      done.put("queued", true);
+    }
     var files = done.putArray("logs");
     logs.forEach(l -> files.add(directory.root().relativize(l).toString()));
     directory.checkpoint(key, done);
@@ -281,11 +351,11 @@ final class FarmRunner {
   private List<Path> fetch(FarmRun run) throws InterruptedException {
     Path folder = directory.folder("artifacts/" + RunDirectory.safe(run.id()));
     List<Path> logs = new ArrayList<>();
-    List<Artifact> artifacts = patiently(run::artifacts, true);
+    List<Artifact> artifacts = patience.exchange(run::artifacts, true);
     for (Artifact artifact : artifacts) {
       Path file = folder.resolve(RunDirectory.safe(artifact.name()));
       if (!Files.exists(file)) {
-        patiently(
+        patience.exchange(
             () -> {
               run.download(artifact, file);
               return file;
@@ -297,50 +367,5 @@ final class FarmRunner {
       }
     }
     return logs;
-  }
-
-  /** Repeats one exchange with the farm while it fails in a way that may pass. */
-  private <T> T patiently(Supplier<T> exchange, boolean afterCancel) throws InterruptedException {
-    Duration wait = FIRST_WAIT;
-    for (int attempt = 1; ; attempt++) {
-      try {
-        return exchange.get();
-      } catch (TransientException | QuotaException e) {
-        if (attempt == TRIES) {
-          throw e;
-        }
-        LOG.debug("Try {} of {} failed, waiting {}", attempt, TRIES, wait, e);
-      } catch (JetFireException e) {
-        throw e;
-      } catch (RuntimeException e) {
-        throw new ConfigurationException(
-            "The adapter of this farm failed in a way that it should not ("
-                + e
-                + "); report it to the adapter's authors",
-            e);
-      }
-      if (!afterCancel) {
-        cancellation.check();
-      }
-      pause(jittered(wait));
-      wait = wait.multipliedBy(2);
-      if (wait.compareTo(LONGEST_WAIT) > 0) {
-        wait = LONGEST_WAIT;
-      }
-    }
-  }
-
-  /** Waits in slices, so that a cancellation is noticed soon. */
-  private void pause(Duration wait) throws InterruptedException {
-    Duration left = wait;
-    while (!left.isNegative() && !left.isZero() && !cancellation.isRequested()) {
-      Duration slice = left.compareTo(SLICE) < 0 ? left : SLICE;
-      sleeper.sleep(slice);
-      left = left.minus(slice);
-    }
-  }
-
-  private Duration jittered(Duration wait) {
-    return Duration.ofMillis((long) (wait.toMillis() * (0.75 + 0.5 * jitter.nextDouble())));
   }
 }

@@ -95,6 +95,7 @@ class DescriptionJsonTest {
                 .interleaved(false)
                 .frames(SCENES.limit(9), 7)
                 .timeLimit(Duration.ofMinutes(7).plusSeconds(30))
+                .queueLimit(Duration.ofHours(1))
                 .attempts(1)
                 .maxCost(new BigDecimal("2.50"))
                 .build())

@@ -13,6 +13,7 @@ import io.jetfire.DeviceRun;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.Evaluation;
 import io.jetfire.Experiment;
+import io.jetfire.Gate;
 import io.jetfire.JetFire;
 import io.jetfire.MissingProviderException;
 import io.jetfire.Outcome;
@@ -445,6 +446,75 @@ class ExperimentRunTest {
   }
 
   @Test
+  void aCatalogueThatFailsForAWhileIsAskedAgain() {
+    FakeDeviceFarm.Builder busy = farm();
+    for (int i = 0; i < 5; i++) {
+      busy.failNext(Exchange.DEVICES, new TransientException("busy"));
+    }
+    farm = busy.build();
+    assertThat(run(experiment()).exitCode()).isZero();
+    // 2 + 4 + 8 + 16 + 32 seconds, each within a quarter, beside the run's own time.
+    assertThat(farm.count(Exchange.DEVICES)).isEqualTo(7);
+    assertThat(time.slept()).isGreaterThan(Duration.ofSeconds(46));
+  }
+
+  @Test
+  void aRunOfAClosedClientGoesOnWhenResumed() throws InterruptedException {
+    farm = farm().pollInterval(Duration.ofSeconds(1)).build();
+    CountDownLatch running = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    onEvent =
+        e -> {
+          if (e instanceof RunEvent.DeviceState d && d.state().equals("RUNNING")) {
+            running.countDown();
+            try {
+              closed.await();
+            } catch (InterruptedException interrupted) {
+              Thread.currentThread().interrupt();
+            }
+          }
+        };
+    JetFire jetfire = client();
+    RunHandle handle = jetfire.start(experiment());
+    running.await();
+    jetfire.close();
+    closed.countDown();
+    Report first = handle.await();
+    assertThat(first.state()).isEqualTo(RunState.CANCELLED);
+    assertThat(farm.cancelled()).as("a closed client leaves paid runs alive").isEmpty();
+    assertThat(recordedState()).contains("CANCELLED");
+
+    onEvent = e -> {};
+    try (JetFire again = client()) {
+      Report report = again.resume(handle.id(), experiment()).await();
+      assertThat(report.state()).isEqualTo(RunState.COMPLETED);
+      assertThat(report.exitCode()).isZero();
+      assertThat(report.deviceRuns())
+          .hasSize(4)
+          .extracting(DeviceRunResult::outcome)
+          .containsOnly(Outcome.PASSED);
+    }
+    assertThat(recordedState()).contains("COMPLETED");
+    assertThat(farm.requests()).as("found again, not started twice").hasSize(1);
+    assertThat(trainings).hasValue(1);
+  }
+
+  @Test
+  void aCancelledRunMeasuresWhenResumed() {
+    Report report =
+        cancelledWhen(e -> e instanceof RunEvent.DeviceState d && d.state().equals("RUNNING"));
+    onEvent = e -> {};
+    try (JetFire again = client()) {
+      Report resumed = again.resume(report.run(), experiment()).await();
+      assertThat(resumed.exitCode()).isZero();
+      assertThat(resumed.deviceRuns())
+          .extracting(DeviceRunResult::outcome)
+          .containsOnly(Outcome.PASSED);
+    }
+    assertThat(farm.requests()).hasSize(2);
+  }
+
+  @Test
   void aModelFileThatChangedIsMadeAgain() throws IOException {
     RunId id;
     try (JetFire jetfire = client()) {
@@ -604,12 +674,14 @@ class ExperimentRunTest {
 
   @Test
   void aFarmThatCannotBeReachedCostsOnlyItsOwnMeasurements() {
-    farm =
-        farm()
-            .failNext(Exchange.DEVICES, new TransientException("first look is the plan's"))
-            .build();
+    FakeDeviceFarm.Builder busy = farm();
+    for (int i = 0; i < 6; i++) {
+      busy.failNext(Exchange.DEVICES, new TransientException("first look is the plan's"));
+    }
+    farm = busy.build();
     try (JetFire jetfire = client()) {
       assertThatThrownBy(() -> jetfire.plan(experiment())).isInstanceOf(TransientException.class);
+      assertThat(jetfire.plan(experiment()).cells()).isEqualTo(4);
     }
     farm = farm().build();
     AtomicInteger looks = new AtomicInteger();
@@ -731,6 +803,17 @@ class ExperimentRunTest {
     }
     assertThat(farm.count(Exchange.SUBMIT)).isZero();
     assertThat(trainings).hasValue(0);
+  }
+
+  @Test
+  void thePlanSaysWhereSessionsAreTooFewToCompare() {
+    Experiment.Builder gated =
+        described(Fakes.digits(4)).gate(Gate.latency(50).regressionAtMost(0.05).against("float16"));
+    try (JetFire jetfire = client()) {
+      assertThat(jetfire.plan(gated.build()).warnings())
+          .containsExactly("2 sessions on phones find only large differences; 8 find 10 %");
+      assertThat(jetfire.plan(experiment()).warnings()).isEmpty();
+    }
   }
 
   @Test

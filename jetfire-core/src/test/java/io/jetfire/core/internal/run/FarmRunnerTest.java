@@ -39,6 +39,7 @@ class FarmRunnerTest {
   private final FakeTime time = new FakeTime();
   private final AtomicBoolean cancelled = new AtomicBoolean();
   private final List<String> events = new ArrayList<>();
+  private Duration queueLimit = Duration.ofHours(3);
   private final RunDirectory directory;
 
   FarmRunnerTest(@TempDir Path folder) {
@@ -68,7 +69,7 @@ class FarmRunnerTest {
             limit);
     Events told = new Events(new RunId("r"), List.of((id, e) -> events.add(e.toString())));
     return new FarmRunner(farm, directory, told, time, time, cancelled::get)
-        .run("farm-0-phone", request, attempts);
+        .run("farm-0-phone", request, attempts, queueLimit);
   }
 
   private FarmRunner.Ending run(DeviceFarm farm) {
@@ -329,5 +330,113 @@ class FarmRunnerTest {
     assertThat(second).isEqualTo(first);
     assertThat(second.logs()).allMatch(Files::exists);
     assertThat(other.count(Exchange.SUBMIT)).isZero();
+  }
+
+  @Test
+  void aRunThatNeverGetsItsDeviceIsGivenUpAndAskedForAgainWhenResumed() {
+    FakeDeviceFarm farm =
+        farm()
+            .pollInterval(Duration.ofMinutes(1))
+            .takes(Duration.ofDays(9), Duration.ZERO, Duration.ofMinutes(1))
+            .build();
+    queueLimit = Duration.ofMinutes(30);
+    FarmRunner.Ending ending = run(farm);
+    assertThat(ending.state()).isEqualTo(State.TIMED_OUT);
+    assertThat(ending.detail()).contains("still QUEUED after the queue limit of PT30M", "Resume");
+    assertThat(ending.logs()).isEmpty();
+    assertThat(farm.cancelled()).containsExactly("fake-1");
+    assertThat(farm.requests()).as("no second attempt").hasSize(1);
+    assertThat(time.slept()).isBetween(Duration.ofMinutes(30), Duration.ofMinutes(33));
+
+    FakeDeviceFarm free = farm().build();
+    assertThat(run(free).state()).isEqualTo(State.FINISHED);
+    assertThat(free.requests()).singleElement().extracting(FarmRequest::key).isNotEqualTo("key");
+    assertThat(free.requests().get(0).key())
+        .as("another key, or the farm would answer with the cancelled run")
+        .isNotEqualTo(farm.requests().get(0).key());
+    assertThat(run(free).state()).isEqualTo(State.FINISHED);
+    assertThat(free.requests()).as("finished for good").hasSize(1);
+  }
+
+  @Test
+  void theQueueLimitCountsFromTheSubmissionAlsoAcrossResumption() {
+    FakeDeviceFarm farm =
+        farm()
+            .pollInterval(Duration.ofMinutes(1))
+            .takes(Duration.ofDays(9), Duration.ZERO, Duration.ofMinutes(1))
+            .build();
+    queueLimit = Duration.ofMinutes(30);
+    var start = time.instant();
+    time.onSleep(
+        now -> {
+          if (Duration.between(start, now).toMinutes() >= 20) {
+            Thread.currentThread().interrupt();
+          }
+        });
+    assertThatThrownBy(() -> run(farm)).isInstanceOf(RunCancelledException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    time.onSleep(now -> {});
+    assertThat(run(farm.reconnected()).state()).isEqualTo(State.TIMED_OUT);
+    assertThat(time.slept()).isBetween(Duration.ofMinutes(30), Duration.ofMinutes(33));
+  }
+
+  @Test
+  void aQueueThatCannotBeLeftIsLookedAtAgainWhenResumed() {
+    FakeDeviceFarm farm =
+        farm()
+            .able(false, true)
+            .takes(Duration.ofHours(1), Duration.ZERO, Duration.ofMinutes(1))
+            .build();
+    queueLimit = Duration.ofMinutes(30);
+    FarmRunner.Ending ending = run(farm);
+    assertThat(ending.state()).isEqualTo(State.TIMED_OUT);
+    assertThat(ending.detail()).contains("stays in the farm's queue");
+    queueLimit = Duration.ofHours(2);
+    assertThat(run(farm).state()).isEqualTo(State.FINISHED);
+    assertThat(farm.requests()).hasSize(1);
+  }
+
+  @Test
+  void aRunThatTheFarmCancelledIsStartedAgainWhenResumed() {
+    FakeDeviceFarm farm = farm().endsWith(State.CANCELLED, "by an operator").build();
+    FarmRunner.Ending ending = run(farm);
+    assertThat(ending.state()).isEqualTo(State.CANCELLED);
+    assertThat(ending.detail()).isEqualTo("by an operator");
+    assertThat(farm.requests()).as("not within the same run").hasSize(1);
+    FarmRunner.Ending again = run(farm);
+    assertThat(again.state()).isEqualTo(State.CANCELLED);
+    assertThat(run(farm).state()).isEqualTo(State.CANCELLED);
+    assertThat(farm.requests()).extracting(FarmRequest::key).doesNotHaveDuplicates().hasSize(3);
+    FakeDeviceFarm willing = farm().build();
+    assertThat(run(willing).state()).isEqualTo(State.FINISHED);
+    assertThat(run(willing).state()).isEqualTo(State.FINISHED);
+    assertThat(willing.requests()).hasSize(1);
+  }
+
+  @Test
+  void aRunThatWasCancelledFromHereIsStartedAgainWhenResumed() {
+    FakeDeviceFarm farm = farm().build();
+    var start = time.instant();
+    time.onSleep(now -> cancelled.set(Duration.between(start, now).toMinutes() >= 6));
+    assertThat(run(farm).state()).isEqualTo(State.CANCELLED);
+    time.onSleep(now -> {});
+    cancelled.set(false);
+    assertThat(run(farm.reconnected()).state()).isEqualTo(State.FINISHED);
+    assertThat(farm.requests()).hasSize(2);
+  }
+
+  @Test
+  void aCrashWhileCancellingStartsAgainWhenResumed() {
+    FakeDeviceFarm.Builder b = farm();
+    for (int i = 0; i < 6; i++) {
+      b.failNext(Exchange.ARTIFACTS, new TransientException("busy"));
+    }
+    FakeDeviceFarm farm = b.build();
+    time.onSleep(now -> cancelled.set(true));
+    assertThat(run(farm).state()).isEqualTo(State.CANCELLED);
+    time.onSleep(now -> {});
+    cancelled.set(false);
+    assertThat(run(farm.reconnected()).state()).isEqualTo(State.FINISHED);
+    assertThat(farm.requests()).extracting(FarmRequest::key).doesNotHaveDuplicates().hasSize(2);
   }
 }

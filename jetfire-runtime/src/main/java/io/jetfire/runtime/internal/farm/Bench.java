@@ -1,6 +1,5 @@
 package io.jetfire.runtime.internal.farm;
 
-import io.jetfire.Detection;
 import io.jetfire.JetFireException;
 import io.jetfire.OutputDecoder;
 import io.jetfire.Prediction;
@@ -104,7 +103,7 @@ final class Bench {
     private final BenchmarkLog log;
     private final List<Sample> frames = workload.frames();
     private final @Nullable OutputDecoder decoder = workload.decoder().orElse(null);
-    private final Map<Integer, List<Detection>> detections = new HashMap<>();
+    private final Map<Integer, Prediction.Detections> detections = new HashMap<>();
 
     Turn(Cell cell, BenchmarkLog log) {
       this.cell = cell;
@@ -174,16 +173,16 @@ final class Bench {
 
     private void keep(int frame, Prediction prediction) {
       if (!frames.isEmpty() && prediction instanceof Prediction.Detections found) {
-        detections.putIfAbsent(frame, found.detections());
+        detections.putIfAbsent(frame, found);
       }
     }
 
     /** What would disturb the measurement while it goes on. */
     private void write(TfliteSession session, long readyBytes) {
       for (int frame = 0; frame < frames.size(); frame++) {
-        List<Detection> found = detections.get(frame);
+        Prediction.Detections found = detections.get(frame);
         if (found != null) {
-          write(frame, found);
+          found.writeTo(log, frame);
         }
       }
       long start = session.startResidentBytes();
@@ -194,22 +193,6 @@ final class Bench {
           known ? Math.max(0, readyBytes - start) : -1,
           known ? Math.max(0, end - start) : -1,
           session.memory().peakBytes());
-    }
-
-    private void write(int frame, List<Detection> found) {
-      int[] labels = new int[found.size()];
-      float[] scores = new float[labels.length];
-      float[] boxes = new float[labels.length * 4];
-      for (int i = 0; i < labels.length; i++) {
-        Detection detection = found.get(i);
-        labels[i] = detection.label();
-        scores[i] = detection.score();
-        boxes[4 * i] = detection.box().left();
-        boxes[4 * i + 1] = detection.box().top();
-        boxes[4 * i + 2] = detection.box().right();
-        boxes[4 * i + 3] = detection.box().bottom();
-      }
-      log.detections(frame, labels, scores, boxes);
     }
   }
 
