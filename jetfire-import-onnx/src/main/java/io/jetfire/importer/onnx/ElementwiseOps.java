@@ -3,9 +3,9 @@ package io.jetfire.importer.onnx;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
-import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Functions;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -35,7 +35,7 @@ final class ElementwiseOps {
     ops.put("Sub", n -> n.out(n.b.sub(n.in(0), legacyBroadcast(n))));
     ops.put("Mul", n -> n.out(n.b.mul(n.in(0), legacyBroadcast(n))));
     ops.put("Div", n -> n.out(n.b.div(n.in(0), legacyBroadcast(n))));
-    ops.put("Pow", ElementwiseOps::pow);
+    ops.put("Pow", n -> n.out(Functions.pow(n.b, n.in(0), n.in(1))));
     ops.put("And", n -> n.out(n.b.and(n.in(0), n.in(1))));
     ops.put("Or", n -> n.out(n.b.or(n.in(0), n.in(1))));
     ops.put("Not", n -> n.out(n.b.not(n.in(0))));
@@ -51,7 +51,7 @@ final class ElementwiseOps {
     ops.put("Mean", n -> n.out(n.b.mul(fold(n, OpKind.ADD), 1.0 / n.inputs())));
     ops.put("Identity", n -> n.out(n.in(0)));
     ops.put("Cast", n -> n.out(castTo(n, n.in(0), n.integer("to", OnnxTensor.FLOAT))));
-    ops.put("CastLike", n -> n.out(cast(n, n.in(0), n.in(1).type())));
+    ops.put("CastLike", n -> n.out(Functions.cast(n.b, n.in(0), n.in(1).type())));
     ops.put("Dropout", ElementwiseOps::dropout);
     ops.put("Clip", ElementwiseOps::clip);
     ops.put("Where", n -> n.out(n.b.select(n.in(0), n.in(1), n.in(2))));
@@ -60,25 +60,21 @@ final class ElementwiseOps {
     ops.put("BitwiseXor", n -> n.out(n.b.binary(OpKind.BITWISE_XOR, n.in(0), n.in(1))));
     ops.put("BitwiseNot", n -> n.out(n.b.sub(n.b.scalar(n.in(0).type(), -1), n.in(0))));
     ops.put("PRelu", ElementwiseOps::prelu);
-    ops.put(
-        "LeakyRelu",
-        n ->
-            n.out(
-                n.b.emit(
-                    Op.of(OpKind.LEAKY_RELU)
-                        .set("alpha", n.real("alpha", 0.01f))
-                        .inputs(n.in(0)))));
-    floats(ops, "Reciprocal", n -> x -> n.b.div(n.b.scalar(1), x));
-    floats(ops, "Erf", n -> x -> erf(n.b, x));
-    floats(ops, "Gelu", n -> x -> gelu(n, x));
-    floats(ops, "Elu", n -> x -> elu(n.b, x, n.real("alpha", 1)));
+    ops.put("LeakyRelu", n -> n.out(Functions.leakyRelu(n.b, n.in(0), n.real("alpha", 0.01f))));
+    floats(ops, "Reciprocal", n -> x -> Functions.reciprocal(n.b, x));
+    floats(ops, "Erf", n -> x -> Functions.erf(n.b, x));
+    floats(
+        ops,
+        "Gelu",
+        n -> x -> Functions.gelu(n.b, x, n.text("approximate", "none").equals("tanh")));
+    floats(ops, "Elu", n -> x -> Functions.elu(n.b, x, n.real("alpha", 1)));
     floats(
         ops,
         "Selu",
         n ->
             x ->
                 n.b.mul(
-                    elu(n.b, x, n.real("alpha", 1.67326319217681884765625f)),
+                    Functions.elu(n.b, x, n.real("alpha", 1.67326319217681884765625f)),
                     n.real("gamma", 1.05070102214813232421875f)));
     floats(
         ops,
@@ -94,50 +90,26 @@ final class ElementwiseOps {
             x -> {
               float alpha = n.real("alpha", 0.2f);
               float beta = n.real("beta", 0.5f);
-              if (Math.abs(alpha * 6 - 1) < 1e-6 && beta == 0.5f) {
-                // In this form the fusion pass knows HARD_SWISH.
-                Value gate = n.b.unary(OpKind.RELU6, n.b.add(x, 3));
-                return n.b.mul(gate, 1.0 / 6);
-              }
-              return n.b.clamp(n.b.add(n.b.mul(x, alpha), beta), 0, 1);
+              return Math.abs(alpha * 6 - 1) < 1e-6 && beta == 0.5f
+                  ? Functions.hardSigmoid(n.b, x)
+                  : n.b.clamp(n.b.add(n.b.mul(x, alpha), beta), 0, 1);
             });
-    floats(ops, "Softplus", n -> x -> softplus(n.b, x));
+    floats(ops, "Softplus", n -> x -> Functions.softplus(n.b, x));
     floats(ops, "Softsign", n -> x -> n.b.div(x, n.b.add(n.b.abs(x), 1)));
-    floats(ops, "Mish", n -> x -> n.b.mul(x, n.b.unary(OpKind.TANH, softplus(n.b, x))));
+    floats(ops, "Mish", n -> x -> Functions.mish(n.b, x));
     floats(
         ops,
         "Swish",
         n -> x -> n.b.mul(x, n.b.unary(OpKind.LOGISTIC, n.b.mul(x, n.real("alpha", 1)))));
-    floats(ops, "Tan", n -> x -> n.b.div(n.b.unary(OpKind.SIN, x), n.b.unary(OpKind.COS, x)));
-    floats(
-        ops,
-        "Sinh",
-        n -> x -> n.b.mul(n.b.sub(exp(n.b, x), exp(n.b, n.b.unary(OpKind.NEG, x))), 0.5));
-    floats(
-        ops,
-        "Cosh",
-        n -> x -> n.b.mul(n.b.add(exp(n.b, x), exp(n.b, n.b.unary(OpKind.NEG, x))), 0.5));
-    floats(
-        ops,
-        "Asinh",
-        n ->
-            x -> {
-              // log(|x| + sqrt(x^2 + 1)) with the sign of x: no cancellation for negative x
-              Value a = n.b.abs(x);
-              Value y = log(n.b, n.b.add(a, sqrt(n.b, n.b.add(n.b.square(x), 1))));
-              return n.b.mul(n.b.unary(OpKind.SIGN, x), y);
-            });
-    floats(ops, "Acosh", n -> x -> log(n.b, n.b.add(x, sqrt(n.b, n.b.add(n.b.square(x), -1)))));
-    floats(
-        ops,
-        "Atanh",
-        n ->
-            x ->
-                n.b.mul(
-                    n.b.sub(log(n.b, n.b.add(x, 1)), log(n.b, n.b.sub(n.b.scalar(1), x))), 0.5));
-    floats(ops, "Atan", n -> x -> atan2(n.b, x, n.b.add(n.b.mul(x, 0), 1)));
-    floats(ops, "Asin", n -> x -> atan2(n.b, x, cosineOf(n.b, x)));
-    floats(ops, "Acos", n -> x -> atan2(n.b, cosineOf(n.b, x), x));
+    floats(ops, "Tan", n -> x -> Functions.tan(n.b, x));
+    floats(ops, "Sinh", n -> x -> Functions.sinh(n.b, x));
+    floats(ops, "Cosh", n -> x -> Functions.cosh(n.b, x));
+    floats(ops, "Asinh", n -> x -> Functions.asinh(n.b, x));
+    floats(ops, "Acosh", n -> x -> Functions.acosh(n.b, x));
+    floats(ops, "Atanh", n -> x -> Functions.atanh(n.b, x));
+    floats(ops, "Atan", n -> x -> Functions.atan(n.b, x));
+    floats(ops, "Asin", n -> x -> Functions.asin(n.b, x));
+    floats(ops, "Acos", n -> x -> Functions.acos(n.b, x));
     floats(
         ops,
         "ThresholdedRelu",
@@ -149,7 +121,7 @@ final class ElementwiseOps {
                         n.b.compare(OpKind.GREATER, x, n.b.scalar(n.real("alpha", 1))),
                         ElementType.FLOAT32)));
     floats(ops, "Shrink", n -> x -> shrink(n, x));
-    ops.put("Sign", ElementwiseOps::sign);
+    ops.put("Sign", n -> n.out(Functions.sign(n.b, n.in(0))));
     ops.put("IsNaN", n -> n.out(n.b.compare(OpKind.NOT_EQUAL, n.in(0), n.in(0))));
     ops.put("IsInf", ElementwiseOps::isInf);
   }
@@ -172,60 +144,6 @@ final class ElementwiseOps {
         });
   }
 
-  static Value exp(Build b, Value x) {
-    return b.unary(OpKind.EXP, x);
-  }
-
-  static Value log(Build b, Value x) {
-    return b.unary(OpKind.LOG, x);
-  }
-
-  static Value sqrt(Build b, Value x) {
-    return b.unary(OpKind.SQRT, x);
-  }
-
-  private static Value atan2(Build b, Value y, Value x) {
-    return b.emit(Op.of(OpKind.ATAN2).inputs(y, x));
-  }
-
-  /** sqrt((1 - x)(1 + x)), the cosine of the arcsine. */
-  private static Value cosineOf(Build b, Value x) {
-    return sqrt(b, b.mul(b.sub(b.scalar(1), x), b.add(x, 1)));
-  }
-
-  private static Value elu(Build b, Value x, float alpha) {
-    if (alpha == 1) {
-      return b.unary(OpKind.ELU, x);
-    }
-    Value negative = b.mul(b.unary(OpKind.ELU, b.min(x, 0)), alpha);
-    return b.add(b.unary(OpKind.RELU, x), negative);
-  }
-
-  static Value softplus(Build b, Value x) {
-    // max(x, 0) + log(1 + exp(-|x|)) never overflows
-    Value tail = log(b, b.add(exp(b, b.unary(OpKind.NEG, b.abs(x))), 1));
-    return b.add(b.unary(OpKind.RELU, x), tail);
-  }
-
-  private static Value gelu(Node n, Value x) {
-    boolean tanh = n.text("approximate", "none").equals("tanh");
-    return n.b.emit(Op.of(OpKind.GELU).set("approximate", tanh).inputs(x));
-  }
-
-  /**
-   * The error function through GELU, which computes it exactly: gelu(z) = z/2 (1 + erf(z/sqrt 2)),
-   * so erf(x) = 2 gelu(z)/z - 1 with z = x sqrt 2. Near 0 the quotient is replaced by its series.
-   */
-  static Value erf(Build b, Value x) {
-    Value z = b.mul(x, Math.sqrt(2));
-    Value small = b.compare(OpKind.LESS, b.abs(x), b.scalar(1e-2));
-    Value safe = b.select(small, b.add(b.mul(x, 0), 1), z);
-    Value gelu = b.emit(Op.of(OpKind.GELU).set("approximate", false).inputs(safe));
-    Value large = b.add(b.mul(b.div(gelu, safe), 2), -1);
-    Value series = b.mul(b.mul(x, b.add(b.mul(b.square(x), -1.0 / 3), 1)), 2 / Math.sqrt(Math.PI));
-    return b.select(small, series, large);
-  }
-
   private static Value shrink(Node n, Value x) {
     float lambda = n.real("lambd", 0.5f);
     float bias = n.real("bias", 0);
@@ -235,31 +153,11 @@ final class ElementwiseOps {
     return n.b.select(above, n.b.add(x, -bias), n.b.select(below, n.b.add(x, bias), zero));
   }
 
-  private static void sign(Node n) {
-    Value x = n.in(0);
-    if (x.type() == ElementType.FLOAT32 || x.type() == ElementType.INT32) {
-      n.out(n.b.unary(OpKind.SIGN, x));
-      return;
-    }
-    Value zero = n.b.scalar(x.type(), 0);
-    Value up = n.b.cast(n.b.compare(OpKind.GREATER, x, zero), ElementType.INT32);
-    Value down = n.b.cast(n.b.compare(OpKind.LESS, x, zero), ElementType.INT32);
-    n.out(n.b.cast(n.b.sub(up, down), x.type()));
-  }
-
   private static void isInf(Node n) {
     Value x = n.in(0);
-    Value high = n.b.compare(OpKind.EQUAL, x, n.b.scalar(Double.POSITIVE_INFINITY));
-    Value low = n.b.compare(OpKind.EQUAL, x, n.b.scalar(Double.NEGATIVE_INFINITY));
     boolean positive = n.integer("detect_positive", 1) != 0;
     boolean negative = n.integer("detect_negative", 1) != 0;
-    if (positive && negative) {
-      n.out(n.b.or(high, low));
-    } else if (positive || negative) {
-      n.out(positive ? high : low);
-    } else {
-      n.out(n.b.and(high, low));
-    }
+    n.out(Functions.isInfinite(n.b, x, positive, negative));
   }
 
   private static Value fold(Node n, OpKind kind) {
@@ -285,35 +183,6 @@ final class ElementwiseOps {
       dims[axis + i] = y.shape().dim(i);
     }
     return n.b.reshape(y, dims);
-  }
-
-  private static void pow(Node n) {
-    Value x = n.in(0);
-    Value y = n.in(1);
-    if (y.isConstant() && y.shape().elementCount() == 1 && x.type() == ElementType.FLOAT32) {
-      float e = y.floats()[0];
-      if (e == 2 && y.shape().rank() <= n.rank(x)) {
-        n.out(n.b.mul(x, x));
-        return;
-      }
-      if (e == 0.5f && y.shape().rank() <= n.rank(x)) {
-        n.out(sqrt(n.b, x));
-        return;
-      }
-    }
-    if (x.type() == ElementType.FLOAT32 || y.type() == ElementType.FLOAT32) {
-      Value p =
-          n.b.emit(
-              Op.of(OpKind.POW)
-                  .inputs(n.b.cast(x, ElementType.FLOAT32), n.b.cast(y, ElementType.FLOAT32)));
-      n.out(n.b.cast(p, x.type()));
-      return;
-    }
-    Value p =
-        n.b.emit(
-            Op.of(OpKind.POW)
-                .inputs(n.b.cast(x, ElementType.INT32), n.b.cast(y, ElementType.INT32)));
-    n.out(n.b.cast(p, x.type()));
   }
 
   private static void clip(Node n) {
@@ -369,10 +238,7 @@ final class ElementwiseOps {
       n.out(n.b.binary(OpKind.FLOOR_MOD, x, y));
       return;
     }
-    // C's remainder has the sign of the dividend: compute it on magnitudes.
-    Value m = n.b.binary(OpKind.FLOOR_MOD, n.b.abs(x), n.b.abs(y));
-    Value negative = n.b.compare(OpKind.LESS, x, n.b.scalar(x.type(), 0));
-    n.out(n.b.select(negative, n.b.unary(OpKind.NEG, m), m));
+    n.out(Functions.remainder(n.b, x, y));
   }
 
   private static void shift(Node n) {
@@ -413,11 +279,7 @@ final class ElementwiseOps {
       }
       slope = n.b.reshape(slope, dims);
     }
-    if (rank <= 4) {
-      n.out(n.b.emit(Op.of(OpKind.PRELU).inputs(x, slope)));
-    } else {
-      n.out(n.b.add(n.b.unary(OpKind.RELU, x), n.b.mul(n.b.min(x, 0), slope)));
-    }
+    n.out(Functions.prelu(n.b, x, slope));
   }
 
   // ---- casts
@@ -435,21 +297,7 @@ final class ElementwiseOps {
                   .inputs(x)),
           ElementType.FLOAT32);
     }
-    return cast(n, x, Types.of(onnxType));
-  }
-
-  private static Value cast(Node n, Value x, ElementType to) {
-    if (to == ElementType.BOOL && x.type() != ElementType.BOOL) {
-      return n.b.compare(OpKind.NOT_EQUAL, x, n.b.scalar(x.type(), 0));
-    }
-    if (to != ElementType.INT64
-        && to.isInteger()
-        && to.bits() < 32
-        && x.type() == ElementType.FLOAT32) {
-      // Wrap like C does instead of relying on what a float cast to a small type gives.
-      return n.b.cast(n.b.cast(x, ElementType.INT32), to);
-    }
-    return n.b.cast(x, to);
+    return Functions.cast(n.b, x, Types.of(onnxType));
   }
 
   /** Rounds to the upper 16 bits, to nearest even, in integer arithmetic on the bits. */
@@ -470,19 +318,5 @@ final class ElementwiseOps {
     Value out = b.subgraph().addValue(x.name() + "/bits", to, x.shape());
     b.subgraph().append(Op.of(OpKind.BITCAST).inputs(x).outputs(out));
     return out;
-  }
-
-  static Shape broadcast(Node n, Shape a, Shape b) {
-    int rank = Math.max(a.rank(), b.rank());
-    int[] dims = new int[rank];
-    for (int i = 0; i < rank; i++) {
-      int x = i < rank - a.rank() ? 1 : a.dim(i - rank + a.rank());
-      int y = i < rank - b.rank() ? 1 : b.dim(i - rank + b.rank());
-      if (x != y && x > 1 && y > 1) {
-        throw new Refusal(a + " and " + b + " do not broadcast", "export the model anew");
-      }
-      dims[i] = x == 1 ? y : y == 1 ? x : Math.max(x, y);
-    }
-    return Shape.of(dims);
   }
 }

@@ -4,6 +4,7 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Reductions;
 import java.util.Map;
 
 /** Losses that some exporters leave in the graph. */
@@ -16,7 +17,7 @@ final class LossOps {
         "SoftmaxCrossEntropyLoss",
         n -> {
           Value x = n.in(0);
-          Value log = n.b.axisBack(ReductionOps.logSoftmax(n.b, n.b.axisLast(x, 1)), 1);
+          Value log = n.b.axisBack(Reductions.logSoftmax(n.b, n.b.axisLast(x, 1)), 1);
           n.out(0, loss(n, log));
           n.out(1, log);
         });

@@ -6,6 +6,8 @@ import io.jetfire.importer.onnx.OnnxModel.NodeProto;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,15 @@ final class Node {
 
   @Nullable Value optional(int input) {
     return has(input) ? in(input) : null;
+  }
+
+  /** All inputs, none of which may be missing. */
+  List<Value> all() {
+    List<Value> values = new ArrayList<>();
+    for (int i = 0; i < inputs(); i++) {
+      values.add(in(i));
+    }
+    return values;
   }
 
   int inputs() {

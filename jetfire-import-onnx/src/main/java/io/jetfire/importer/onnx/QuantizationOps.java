@@ -6,6 +6,7 @@ import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Matrices;
 import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -146,7 +147,7 @@ final class QuantizationOps {
   }
 
   private static void matMul(Node n) {
-    Value y = MatrixOps.matMul(n, real(n, 0, 1, 2, -2), real(n, 3, 4, 5, -1));
+    Value y = Matrices.product(n.b, real(n, 0, 1, 2, -2), real(n, 3, 4, 5, -1));
     n.out(rounded(n, y, spread(n, n.in(6), n.rank(y), -2), n.in(7), n.in(7).type()));
   }
 

@@ -5,6 +5,8 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Functions;
+import io.jetfire.tflite.importer.lowering.Reductions;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.List;
 import java.util.Map;
@@ -26,14 +28,13 @@ final class ReductionOps {
         ops,
         "ReduceL2",
         18,
-        (r, x) ->
-            r.real(x, f -> ElementwiseOps.sqrt(r.n.b, r.reduce(OpKind.SUM, r.n.b.square(f)))));
+        (r, x) -> r.real(x, f -> Functions.sqrt(r.n.b, r.reduce(OpKind.SUM, r.n.b.square(f)))));
     reduce(ops, "ReduceSumSquare", 18, (r, x) -> r.reduce(OpKind.SUM, r.n.b.square(x)));
     reduce(
         ops,
         "ReduceLogSum",
         18,
-        (r, x) -> r.real(x, f -> ElementwiseOps.log(r.n.b, r.reduce(OpKind.SUM, f))));
+        (r, x) -> r.real(x, f -> Functions.log(r.n.b, r.reduce(OpKind.SUM, f))));
     reduce(ops, "ReduceLogSumExp", 18, (r, x) -> r.real(x, r::logSumExp));
     ops.put("ArgMax", n -> arg(n, OpKind.ARG_MAX));
     ops.put("ArgMin", n -> arg(n, OpKind.ARG_MIN));
@@ -56,10 +57,7 @@ final class ReductionOps {
     }
 
     Value logSumExp(Value x) {
-      Value top = n.b.reduce(OpKind.REDUCE_MAX, x, true, axes);
-      Value sum = n.b.reduce(OpKind.SUM, ElementwiseOps.exp(n.b, n.b.sub(x, top)), keep, axes);
-      Value shift = keep ? top : n.b.squeeze(top, axes);
-      return n.b.add(ElementwiseOps.log(n.b, sum), shift);
+      return Reductions.logSumExp(n.b, x, keep, axes);
     }
   }
 
@@ -82,7 +80,7 @@ final class ReductionOps {
             }
             axes = IntStream.range(0, rank).toArray();
           }
-          int[] positive = NormalizationOps.positive(n, axes, rank);
+          int[] positive = Build.axes(axes, rank);
           boolean keep = n.integer("keepdims", 1) != 0;
           n.out(f.apply(new Reduction(n, positive, keep), x));
         });
@@ -93,11 +91,7 @@ final class ReductionOps {
     int axis = n.axis(n.integer("axis", 0), n.rank(x));
     boolean last = n.integer("select_last_index", 0) != 0;
     Value data = last ? n.b.reverse(x, axis) : x;
-    if (data.type() != ElementType.FLOAT32 && data.type() != ElementType.INT32) {
-      data = n.b.cast(data, ElementType.INT32);
-    }
-    Value i =
-        n.b.emit(Op.of(kind).set("output_type", ElementType.INT64).inputs(data, n.b.ints(axis)));
+    Value i = Reductions.argument(n.b, data, kind, axis);
     if (last) {
       Value end = n.b.add(n.b.cast(n.b.dimension(x, axis), ElementType.INT64), -1);
       i = n.b.sub(end, i);
@@ -150,25 +144,15 @@ final class ReductionOps {
                   n.b.scalar(1),
                   n.b.scalar(0)));
     }
-    return kind == OpKind.SOFTMAX ? n.b.softmax(x) : logSoftmax(n.b, x);
-  }
-
-  static Value logSoftmax(Build b, Value x) {
-    return b.emit(Op.of(OpKind.LOG_SOFTMAX).inputs(x));
+    return kind == OpKind.SOFTMAX ? n.b.softmax(x) : Reductions.logSoftmax(n.b, x);
   }
 
   private static void cumSum(Node n) {
     Value x = n.in(0);
     int axis = n.axis(n.known(1, "axis")[0], n.rank(x));
-    ElementType type = x.type();
-    Value data = type.isFloat() || type == ElementType.INT64 ? x : n.b.cast(x, ElementType.INT32);
-    Value y =
-        n.b.emit(
-            Op.of(OpKind.CUMSUM)
-                .set("exclusive", n.integer("exclusive", 0) != 0)
-                .set("reverse", n.integer("reverse", 0) != 0)
-                .inputs(data, n.b.scalar(ElementType.INT32, axis)));
-    n.out(n.b.cast(y, type));
+    boolean exclusive = n.integer("exclusive", 0) != 0;
+    boolean reverse = n.integer("reverse", 0) != 0;
+    n.out(Reductions.cumulativeSum(n.b, x, axis, exclusive, reverse));
   }
 
   private static void topK(Node n) {
@@ -180,16 +164,9 @@ final class ReductionOps {
         n.opset < 10
             ? n.b.scalar(ElementType.INT32, n.integer("k", 1))
             : n.b.reshape(n.b.cast(n.in(1), ElementType.INT32));
-    Value data = n.b.axisLast(x, axis);
-    data = largest ? data : n.b.unary(OpKind.NEG, data);
-    ElementType type = data.type();
-    if (type != ElementType.FLOAT32 && type != ElementType.INT32 && type != ElementType.INT64) {
-      data = n.b.cast(data, ElementType.INT32);
-    }
-    List<Value> r = n.b.emit(Op.of(OpKind.TOPK_V2).inputs(data, k), 2);
-    Value values = largest ? r.get(0) : n.b.unary(OpKind.NEG, r.get(0));
-    n.out(0, n.b.cast(n.b.axisBack(values, axis), x.type()));
-    n.out(1, n.b.cast(n.b.axisBack(r.get(1), axis), ElementType.INT64));
+    List<Value> r = Reductions.top(n.b, x, k, axis, largest);
+    n.out(0, r.get(0));
+    n.out(1, r.get(1));
   }
 
   private static void unique(Node n) {

@@ -8,6 +8,7 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Indexing;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,17 +36,24 @@ final class ShapeOps {
     ops.put("Split", ShapeOps::split);
     ops.put("Slice", ShapeOps::slice);
     ops.put("Gather", ShapeOps::gather);
-    ops.put("GatherElements", ShapeOps::gatherElements);
-    ops.put("GatherND", ShapeOps::gatherNd);
+    ops.put(
+        "GatherElements",
+        n -> {
+          int axis = n.axis(n.integer("axis", 0), n.rank(n.in(0)));
+          n.out(Indexing.gatherElements(n.b, n.in(0), n.in(1), axis));
+        });
+    ops.put(
+        "GatherND",
+        n -> n.out(Indexing.gatherNd(n.b, n.in(0), n.in(1), n.integer("batch_dims", 0))));
     ops.put("ScatterND", ShapeOps::scatterNd);
     ops.put("ScatterElements", ShapeOps::scatterElements);
     ops.put("Scatter", ShapeOps::scatterElements);
-    ops.put("Expand", ShapeOps::expand);
+    ops.put("Expand", n -> n.out(Indexing.expand(n.b, n.in(0), n.in(1))));
     ops.put("Tile", ShapeOps::tile);
     ops.put("Pad", ShapeOps::pad);
     ops.put("Range", n -> n.out(n.b.range(scalar(n, 0), scalar(n, 1), scalar(n, 2))));
     ops.put("OneHot", ShapeOps::oneHot);
-    ops.put("NonZero", ShapeOps::nonZero);
+    ops.put("NonZero", n -> n.out(n.b.transpose(Indexing.nonZero(n.b, n.in(0)), 1, 0)));
     ops.put("Compress", ShapeOps::compress);
     ops.put("EyeLike", ShapeOps::eyeLike);
     ops.put("Trilu", ShapeOps::trilu);
@@ -252,25 +260,9 @@ final class ShapeOps {
         sizes[i] = Math.max(0, Math.min(chunk, whole - i * chunk));
       }
     }
-    if (parts == 1) {
-      n.out(x);
-      return;
-    }
-    boolean even = Arrays.stream(sizes).distinct().count() == 1 && sizes[0] > 0;
-    if (even && x.type() == ElementType.FLOAT32) {
-      Op op = Op.of(OpKind.SPLIT).set("num_splits", sizes.length);
-      List<Value> out = n.b.emit(op.inputs(n.b.scalar(ElementType.INT32, axis), x), sizes.length);
-      for (int i = 0; i < parts; i++) {
-        n.out(i, out.get(i));
-      }
-      return;
-    }
-    int at = 0;
+    List<Value> out = Indexing.split(n.b, x, axis, Arrays.copyOf(sizes, parts));
     for (int i = 0; i < parts; i++) {
-      if (n.wants(i)) {
-        n.out(i, n.b.slice(x, axis, at, sizes[i]));
-      }
-      at += sizes[i];
+      n.out(i, out.get(i));
     }
   }
 
@@ -300,74 +292,7 @@ final class ShapeOps {
     if (axes == null) {
       axes = IntStream.range(0, starts.length).toArray();
     }
-    Value out = x;
-    int[] begin = new int[rank];
-    int[] end = new int[rank];
-    int[] step = new int[rank];
-    Arrays.fill(step, 1);
-    int endMask = (1 << rank) - 1;
-    int beginMask = (1 << rank) - 1;
-    boolean plain = true;
-    for (int i = 0; i < axes.length; i++) {
-      int axis = n.axis(axes[i], rank);
-      int k = steps == null ? 1 : steps[i];
-      if (k == 0) {
-        throw new Refusal("a step of 0", "export the model anew");
-      }
-      int size = x.shape().dim(axis);
-      int from = starts[i];
-      int to = ends[i];
-      if (size >= 0) {
-        from = bound(from, size, k > 0 ? 0 : 0, k > 0 ? size : size - 1);
-        to = bound(to, size, k > 0 ? 0 : -1, k > 0 ? size : size - 1);
-        int count = k > 0 ? (to - from + k - 1) / k : (from - to - k - 1) / -k;
-        if (count <= 0) {
-          n.out(empty(n, x, axis));
-          return;
-        }
-      }
-      step[axis] = k;
-      begin[axis] = from;
-      end[axis] = to;
-      beginMask &= ~(1 << axis);
-      boolean whole =
-          to >= (size < 0 ? Integer.MAX_VALUE : size)
-              || (k < 0 && (to == -1 && size >= 0 || to == Integer.MIN_VALUE));
-      if (!whole) {
-        endMask &= ~(1 << axis);
-      }
-      plain &= k == 1 && size >= 0;
-    }
-    if (plain) {
-      int[] sizes = new int[rank];
-      for (int i = 0; i < rank; i++) {
-        boolean open = (endMask >> i & 1) != 0;
-        sizes[i] = open ? -1 : end[i] - begin[i];
-      }
-      if (Arrays.stream(begin).allMatch(v -> v == 0)
-          && Arrays.stream(sizes).allMatch(v -> v == -1)) {
-        n.out(x);
-        return;
-      }
-      n.out(n.b.slice(x, begin, sizes));
-      return;
-    }
-    n.b.checkRank(x, 5);
-    n.out(
-        n.b.emit(
-            Op.of(OpKind.STRIDED_SLICE)
-                .set("begin_mask", beginMask)
-                .set("end_mask", endMask)
-                .inputs(out, n.b.ints(begin), n.b.ints(end), n.b.ints(step))));
-  }
-
-  private static int bound(int i, int size, int low, int high) {
-    long v = i < 0 ? (long) i + size : i;
-    return (int) Math.max(low, Math.min(high, v));
-  }
-
-  private static Value empty(Node n, Value x, int axis) {
-    return n.b.slice(x, axis, 0, 0);
+    n.out(Indexing.slice(n.b, x, starts, ends, axes, steps));
   }
 
   private static void sliceAtRunTime(
@@ -418,148 +343,20 @@ final class ShapeOps {
     n.out(n.b.gather(x, i, axis));
   }
 
-  // ---- element-wise gather and scatter
-
-  /** Coordinates [count, rank] of every element of a tensor whose index along one axis is given. */
-  private static Value coordinates(Node n, Value indices, Value data, int axis) {
-    int[] d = n.fixedFrom(indices, 0);
-    int rank = d.length;
-    int count = Build.count(d);
-    Value wrapped = n.b.cast(n.b.wrapped(indices, data, axis), ElementType.INT32);
-    List<Value> columns = new ArrayList<>();
-    int inner = 1;
-    int[] steps = new int[rank];
-    for (int i = rank - 1; i >= 0; i--) {
-      steps[i] = inner;
-      inner *= d[i];
-    }
-    for (int i = 0; i < rank; i++) {
-      if (i == axis) {
-        columns.add(n.b.reshape(wrapped, count, 1));
-      } else {
-        int[] column = new int[count];
-        for (int k = 0; k < count; k++) {
-          column[k] = k / steps[i] % d[i];
-        }
-        columns.add(n.b.reshape(n.b.ints(column), count, 1));
-      }
-    }
-    return n.b.concat(1, columns);
-  }
-
-  private static void gatherElements(Node n) {
-    Value x = n.in(0);
-    Value indices = n.in(1);
-    int axis = n.axis(n.integer("axis", 0), n.rank(x));
-    Value at = coordinates(n, indices, x, axis);
-    Value flat = n.b.emit(Op.of(OpKind.GATHER_ND).inputs(x, at));
-    n.out(n.b.reshape(flat, indices.shape().dims()));
-  }
-
-  private static Value wrappedNd(Node n, Value indices, Value data, int firstAxis) {
-    if (indices.isConstant() && Arrays.stream(indices.longs()).noneMatch(l -> l < 0)) {
-      return n.b.cast(indices, ElementType.INT32);
-    }
-    int depth = n.fixedFrom(indices, n.rank(indices) - 1)[n.rank(indices) - 1];
-    int[] dims = Arrays.copyOfRange(n.fixedFrom(data, firstAxis), firstAxis, firstAxis + depth);
-    Value i = n.b.cast(indices, ElementType.INT32);
-    Value below = n.b.compare(OpKind.LESS, i, n.b.scalar(ElementType.INT32, 0));
-    return n.b.select(below, n.b.add(i, n.b.ints(dims)), i);
-  }
-
-  private static void gatherNd(Node n) {
-    Value x = n.in(0);
-    int batch = n.integer("batch_dims", 0);
-    Value i = wrappedNd(n, n.in(1), x, batch);
-    if (batch > 0) {
-      int[] d = n.fixedFrom(i, 0);
-      int count = 1;
-      for (int k = 0; k < d.length - 1; k++) {
-        count *= d[k];
-      }
-      int perBatch = 1;
-      for (int k = batch; k < d.length - 1; k++) {
-        perBatch *= d[k];
-      }
-      int[] columns = new int[Build.count(count, batch)];
-      for (int r = 0; r < count; r++) {
-        int b = r / Math.max(1, perBatch);
-        for (int k = batch - 1; k >= 0; k--) {
-          columns[r * batch + k] = b % d[k];
-          b /= d[k];
-        }
-      }
-      Value batches = n.b.reshape(n.b.ints(columns), count, batch);
-      Value rows = n.b.reshape(i, count, d[d.length - 1]);
-      int[] full = d.clone();
-      full[d.length - 1] += batch;
-      i = n.b.reshape(n.b.concat(1, batches, rows), full);
-    }
-    n.out(n.b.emit(Op.of(OpKind.GATHER_ND).inputs(x, i)));
-  }
-
   private static void scatterNd(Node n) {
     Value x = n.in(0);
-    Value i = wrappedNd(n, n.in(1), x, 0);
-    n.out(scatter(n, x, i, n.in(2)));
+    Value i = Indexing.wrappedNd(n.b, n.in(1), x, 0);
+    n.out(Indexing.scatter(n.b, x, i, n.in(2), n.text("reduction", "none")));
   }
 
   private static void scatterElements(Node n) {
     Value x = n.in(0);
-    Value indices = n.in(1);
     int axis = n.axis(n.integer("axis", 0), n.rank(x));
-    Value at = coordinates(n, indices, x, axis);
-    int count = (int) indices.shape().elementCount();
-    n.out(scatter(n, x, at, n.b.reshape(n.in(2), count)));
-  }
-
-  /** Replaces, adds or multiplies elements of a tensor at the given coordinates. */
-  private static Value scatter(Node n, Value x, Value at, Value updates) {
     String reduction = n.text("reduction", "none");
-    int[] dims = n.fixedFrom(x, 0);
-    ElementType type = x.type();
-    Value shape = n.b.ints(dims);
-    boolean wide =
-        type == ElementType.FLOAT32 || type == ElementType.INT32 || type == ElementType.INT64;
-    Value data = wide ? x : n.b.cast(x, ElementType.INT32);
-    Value u = wide ? updates : n.b.cast(updates, ElementType.INT32);
-    Value scattered = n.b.emit(Op.of(OpKind.SCATTER_ND).inputs(at, u, shape));
-    switch (reduction) {
-      case "add" -> {
-        return n.b.cast(n.b.add(data, scattered), type);
-      }
-      case "none" -> {
-        // TFLite adds up on zeros, so places written twice would get the sum: only ONNX models
-        // without such duplicates are defined, and a mask tells written places from others.
-        Value ones =
-            n.b.emit(Op.of(OpKind.FILL).inputs(n.b.shapeOf(u), n.b.scalar(ElementType.INT32, 1)));
-        Value mask = n.b.emit(Op.of(OpKind.SCATTER_ND).inputs(at, ones, shape));
-        Value written = n.b.compare(OpKind.GREATER, mask, n.b.scalar(ElementType.INT32, 0));
-        return n.b.cast(n.b.select(written, scattered, data), type);
-      }
-      default ->
-          throw new Refusal(
-              "a scatter with the reduction '" + reduction + "'",
-              "use the reductions 'none' or 'add'");
-    }
+    n.out(Indexing.scatterElements(n.b, x, n.in(1), n.in(2), axis, reduction));
   }
 
   // ---- repetition
-
-  private static void expand(Node n) {
-    Value x = n.in(0);
-    Optional<int[]> known = n.b.known(n.in(1));
-    if (known.isPresent() && x.shape().isStatic()) {
-      Shape to = ElementwiseOps.broadcast(n, x.shape(), Shape.of(known.get()));
-      n.out(n.b.broadcastTo(x, to.dims()));
-      return;
-    }
-    Value shape =
-        n.b.emit(
-            Op.of(OpKind.BROADCAST_ARGS)
-                .inputs(n.b.shapeOf(x), n.b.cast(n.in(1), ElementType.INT32)));
-    n.out(n.b.broadcastTo(x, shape));
-  }
 
   private static void tile(Node n) {
     Value x = n.in(0);
@@ -588,62 +385,9 @@ final class ShapeOps {
       p[2 * axis] = pads[i];
       p[2 * axis + 1] = pads[i + axes.length];
     }
-    String mode = n.text("mode", "constant");
-    Value cropped = crop(n, x, p);
-    boolean nothing = Arrays.stream(p).allMatch(v -> v == 0);
-    if (nothing) {
-      n.out(cropped);
-      return;
-    }
-    switch (mode) {
-      case "constant" -> {
-        Value fill =
-            n.opset >= 11 && n.has(2)
-                ? n.b.reshape(n.in(2))
-                : n.b.scalar(x.type(), n.real("value", 0));
-        n.out(n.b.pad(cropped, p, fill));
-      }
-      case "reflect" -> n.out(n.b.mirrorPad(cropped, p));
-      case "edge", "wrap" -> n.out(byIndex(n, cropped, p, mode.equals("wrap")));
-      default -> throw new Refusal("the mode '" + mode + "'", "use constant padding");
-    }
-  }
-
-  /** Negative paddings cut off; they are 0 afterwards. */
-  private static Value crop(Node n, Value x, int[] p) {
-    int rank = p.length / 2;
-    int[] begin = new int[rank];
-    int[] size = new int[rank];
-    boolean any = false;
-    for (int i = 0; i < rank; i++) {
-      size[i] = -1;
-      if (p[2 * i] < 0 || p[2 * i + 1] < 0) {
-        any = true;
-        int d = n.fixedFrom(x, i)[i];
-        begin[i] = Math.max(0, -p[2 * i]);
-        size[i] = d - begin[i] - Math.max(0, -p[2 * i + 1]);
-      }
-      p[2 * i] = Math.max(0, p[2 * i]);
-      p[2 * i + 1] = Math.max(0, p[2 * i + 1]);
-    }
-    return any ? n.b.slice(x, begin, size) : x;
-  }
-
-  private static Value byIndex(Node n, Value x, int[] p, boolean wrap) {
-    Value out = x;
-    for (int axis = 0; axis < p.length / 2; axis++) {
-      if (p[2 * axis] == 0 && p[2 * axis + 1] == 0) {
-        continue;
-      }
-      int d = n.fixedFrom(x, axis)[axis];
-      int[] index = new int[Build.count(Math.addExact(p[2 * axis] + d, p[2 * axis + 1]))];
-      for (int i = 0; i < index.length; i++) {
-        int k = i - p[2 * axis];
-        index[i] = wrap ? Math.floorMod(k, d) : Math.max(0, Math.min(d - 1, k));
-      }
-      out = n.b.gather(out, n.b.ints(index), axis);
-    }
-    return out;
+    Value fill =
+        n.opset >= 11 && n.has(2) ? n.b.reshape(n.in(2)) : n.b.scalar(x.type(), n.real("value", 0));
+    n.out(Indexing.pad(n.b, x, p, n.text("mode", "constant"), fill));
   }
 
   private static Value scalar(Node n, int input) {
@@ -670,18 +414,6 @@ final class ShapeOps {
             Op.of(OpKind.ONE_HOT)
                 .set("axis", axis == n.rank(indices) ? -1 : axis)
                 .inputs(wrapped, n.b.scalar(ElementType.INT32, depth), on, off)));
-  }
-
-  private static void nonZero(Node n) {
-    Value x = n.in(0);
-    if (n.rank(x) == 0) {
-      x = n.b.reshape(x, 1);
-    }
-    Value condition =
-        x.type() == ElementType.BOOL
-            ? x
-            : n.b.compare(OpKind.NOT_EQUAL, x, n.b.scalar(x.type(), 0));
-    n.out(n.b.transpose(n.b.emit(Op.of(OpKind.WHERE).inputs(condition)), 1, 0));
   }
 
   private static void compress(Node n) {
@@ -719,20 +451,8 @@ final class ShapeOps {
     int[] d = n.fixedFrom(x, rank - 2);
     int k = n.has(1) ? n.known(1, "diagonal")[0] : 0;
     boolean upper = n.integer("upper", 1) != 0;
-    int rows = d[rank - 2];
-    int columns = d[rank - 1];
-    byte[] mask = new byte[Build.count(rows, columns)];
-    for (int i = 0; i < rows; i++) {
-      for (int j = 0; j < columns; j++) {
-        boolean kept = upper ? (long) j - i >= k : (long) j - i <= k;
-        mask[i * columns + j] = (byte) (kept ? 1 : 0);
-      }
-    }
-    Value m =
-        n.b
-            .subgraph()
-            .addConstant("triangle", ElementType.BOOL, Shape.of(rows, columns), Weights.of(mask));
-    n.out(n.b.select(m, x, n.b.scalar(x.type(), 0)));
+    Value mask = Indexing.triangle(n.b, d[rank - 2], d[rank - 1], k, upper);
+    n.out(n.b.select(mask, x, n.b.scalar(x.type(), 0)));
   }
 
   private static void reverseSequence(Node n) {
@@ -750,17 +470,7 @@ final class ShapeOps {
   private static void depthToSpace(Node n) {
     Value x = n.in(0);
     int block = n.integer("blocksize", 1);
-    if (n.text("mode", "DCR").equals("CRD")) {
-      // Channels come as (channel, block row, block column): bring them into TFLite's order.
-      int c = n.fixedFrom(x, 1)[1] / (block * block);
-      int[] order = new int[Build.count(c, block, block)];
-      for (int i = 0; i < order.length; i++) {
-        order[i] = i % c * block * block + i / c;
-      }
-      x = n.b.gather(x, n.b.ints(order), 1);
-    }
-    Value y = n.b.emit(Op.of(OpKind.DEPTH_TO_SPACE).set("block_size", block).inputs(n.b.last(x)));
-    n.out(n.b.first(y));
+    n.out(Indexing.depthToSpace(n.b, x, block, n.text("mode", "DCR").equals("CRD")));
   }
 
   private static void spaceToDepth(Node n) {

@@ -1,0 +1,363 @@
+package io.jetfire.tflite.importer.lowering;
+
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Value;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One direction of an LSTM, GRU or plain recurrent layer, unrolled over its steps.
+ *
+ * <pre>{@code
+ * Recurrent.Result r = Recurrent.lstm(b, w, u).biases(wb, ub).initial(h0, c0).run(x);
+ * }</pre>
+ *
+ * <p>The products with the input are one layer over all steps. TFLite's own sequence operators are
+ * not used: they keep their state from one call of the model to the next, which the sources do not.
+ *
+ * <p>Gates are named input, forget, cell and output for an LSTM, update, reset and candidate for a
+ * GRU; {@link #order} says where each lies in the weights. Not thread-safe.
+ */
+public final class Recurrent {
+  /** The most steps that are unrolled. */
+  public static final int MAX_STEPS = 1024;
+
+  private final Build b;
+  private final int gates;
+  private final Value w;
+  private final Value u;
+  private final int hidden;
+  private int[] order;
+  private @Nullable Value inputBias;
+  private @Nullable Value stateBias;
+  private @Nullable Value initialHidden;
+  private @Nullable Value initialCell;
+  private @Nullable Value lengths;
+  private @Nullable Value peepholes;
+  private boolean backwards;
+  private boolean coupled;
+  private boolean resetAfter;
+  private double clip;
+  private List<UnaryOperator<Value>> activations;
+
+  /**
+   * What a direction gives.
+   *
+   * @param steps the hidden states, batch by hidden, in the order of the input's steps
+   * @param hidden the last hidden state, batch by hidden
+   * @param cell the last cell state, batch by hidden; null unless it is an LSTM
+   */
+  public record Result(List<Value> steps, Value hidden, @Nullable Value cell) {}
+
+  private Recurrent(Build b, int gates, Value w, Value u) {
+    this.b = b;
+    this.gates = gates;
+    this.w = w;
+    this.u = u;
+    hidden = Build.fixedFrom(u, 0)[1];
+    order = new int[] {0, 1, 2, 3};
+    UnaryOperator<Value> tanh = v -> b.unary(OpKind.TANH, v);
+    UnaryOperator<Value> sigmoid = v -> Functions.sigmoid(b, v);
+    activations =
+        switch (gates) {
+          case 4 -> List.of(sigmoid, tanh, tanh);
+          case 3 -> List.of(sigmoid, tanh);
+          default -> List.of(tanh);
+        };
+  }
+
+  /**
+   * Starts an LSTM.
+   *
+   * @param b where operators go
+   * @param w the weights of the input, 4 hidden by features
+   * @param u the weights of the state, 4 hidden by hidden
+   * @return the layer
+   */
+  public static Recurrent lstm(Build b, Value w, Value u) {
+    return new Recurrent(b, 4, w, u);
+  }
+
+  /**
+   * Starts a GRU.
+   *
+   * @param b where operators go
+   * @param w the weights of the input, 3 hidden by features
+   * @param u the weights of the state, 3 hidden by hidden
+   * @return the layer
+   */
+  public static Recurrent gru(Build b, Value w, Value u) {
+    return new Recurrent(b, 3, w, u);
+  }
+
+  /**
+   * Starts a plain recurrent layer.
+   *
+   * @param b where operators go
+   * @param w the weights of the input, hidden by features
+   * @param u the weights of the state, hidden by hidden
+   * @return the layer
+   */
+  public static Recurrent plain(Build b, Value w, Value u) {
+    return new Recurrent(b, 1, w, u);
+  }
+
+  /**
+   * Sets where the gates lie in the weights.
+   *
+   * @param places of an LSTM's input, forget, cell and output gate, or of a GRU's update and reset
+   *     gate and candidate
+   * @return this
+   */
+  public Recurrent order(int... places) {
+    order = places.clone();
+    return this;
+  }
+
+  /**
+   * Sets the biases.
+   *
+   * @param ofInput added to the products with the input, or null
+   * @param ofState added to the products with the state, or null
+   * @return this
+   */
+  public Recurrent biases(@Nullable Value ofInput, @Nullable Value ofState) {
+    inputBias = ofInput;
+    stateBias = ofState;
+    return this;
+  }
+
+  /**
+   * Sets the first state.
+   *
+   * @param h the hidden state, batch by hidden, or null for zeros
+   * @param c the cell state, batch by hidden, or null for zeros
+   * @return this
+   */
+  public Recurrent initial(@Nullable Value h, @Nullable Value c) {
+    initialHidden = h;
+    initialCell = c;
+    return this;
+  }
+
+  /**
+   * Runs from the last step to the first.
+   *
+   * @param reversed whether it does
+   * @return this
+   */
+  public Recurrent backwards(boolean reversed) {
+    backwards = reversed;
+    return this;
+  }
+
+  /**
+   * Sets how many steps count per sample; beyond them a sample keeps its state and gives zeros.
+   *
+   * @param steps INT32, batch by 1, or null if all count
+   * @return this
+   */
+  public Recurrent lengths(@Nullable Value steps) {
+    lengths = steps;
+    return this;
+  }
+
+  /**
+   * Sets the weights from the cell to the gates of an LSTM.
+   *
+   * @param weights those of the input, the output and the forget gate in a row, or null
+   * @return this
+   */
+  public Recurrent peepholes(@Nullable Value weights) {
+    peepholes = weights;
+    return this;
+  }
+
+  /**
+   * Ties the forget gate of an LSTM to its input gate.
+   *
+   * @param tied whether forget is 1 - input
+   * @return this
+   */
+  public Recurrent coupled(boolean tied) {
+    coupled = tied;
+    return this;
+  }
+
+  /**
+   * Applies the reset gate of a GRU after the product with the state, as PyTorch and cuDNN do.
+   *
+   * @param after whether it does
+   * @return this
+   */
+  public Recurrent resetAfter(boolean after) {
+    resetAfter = after;
+    return this;
+  }
+
+  /**
+   * Limits what goes into activations.
+   *
+   * @param most the limit of magnitudes, 0 for none
+   * @return this
+   */
+  public Recurrent clip(double most) {
+    clip = most;
+    return this;
+  }
+
+  /**
+   * Sets the activations.
+   *
+   * @param functions of gates, cell and output of an LSTM, of gates and candidate of a GRU, or of a
+   *     plain layer
+   * @return this
+   */
+  public Recurrent activations(List<UnaryOperator<Value>> functions) {
+    activations = List.copyOf(functions);
+    return this;
+  }
+
+  /**
+   * Unrolls the layer.
+   *
+   * @param x steps, batch, features; fixed
+   * @return the states
+   * @throws Refusal if there are more than {@link #MAX_STEPS} steps
+   */
+  public Result run(Value x) {
+    int[] d = Build.fixedFrom(x, 0);
+    if (d.length != 3) {
+      throw new Refusal("a recurrent layer of " + x.shape(), "give it steps, batch and features");
+    }
+    int steps = d[0];
+    if (steps > MAX_STEPS) {
+      throw new Refusal("it has " + steps + " steps", "use sequences of at most " + MAX_STEPS);
+    }
+    Value[] fromInput = new Value[gates];
+    for (int g = 0; g < gates; g++) {
+      fromInput[g] = layer(x, part(w, order[g]), bias(inputBias, order[g]));
+    }
+    Value h = initialHidden == null ? zeros(d[1]) : initialHidden;
+    Value c = gates == 4 ? (initialCell == null ? zeros(d[1]) : initialCell) : null;
+    List<Value> out = new ArrayList<>();
+    for (int s = 0; s < steps; s++) {
+      int t = backwards ? steps - 1 - s : s;
+      Value[] input = new Value[gates];
+      for (int g = 0; g < gates; g++) {
+        input[g] = b.squeeze(b.slice(fromInput[g], 0, t, 1), 0);
+      }
+      Value nextH;
+      Value nextC = null;
+      if (gates == 4) {
+        Value[] state = lstm(input, h, Objects.requireNonNull(c));
+        nextH = state[0];
+        nextC = state[1];
+      } else {
+        nextH = gates == 3 ? gru(input, h) : plain(input, h);
+      }
+      if (lengths != null) {
+        Value inside = b.compare(OpKind.GREATER, lengths, b.scalar(ElementType.INT32, t));
+        out.add(b.select(inside, nextH, b.mul(nextH, 0)));
+        h = b.select(inside, nextH, h);
+        c = nextC == null ? null : b.select(inside, nextC, Objects.requireNonNull(c));
+      } else {
+        out.add(nextH);
+        h = nextH;
+        c = nextC;
+      }
+    }
+    if (backwards) {
+      Collections.reverse(out);
+    }
+    return new Result(out, h, c);
+  }
+
+  private Value zeros(int batch) {
+    return b.filled(ElementType.FLOAT32, 0, batch, hidden);
+  }
+
+  private Value part(Value all, int place) {
+    return b.slice(all, 0, place * hidden, hidden);
+  }
+
+  private @Nullable Value bias(@Nullable Value all, int place) {
+    return all == null ? null : part(all, place);
+  }
+
+  private Value layer(Value v, Value weights, @Nullable Value bias) {
+    return Matrices.linear(b, v, weights, bias);
+  }
+
+  private Value recurrent(int gate, Value h) {
+    return layer(h, part(u, order[gate]), bias(stateBias, order[gate]));
+  }
+
+  private Value activation(int which, Value v) {
+    return activations.get(which).apply(clip > 0 ? b.clamp(v, -clip, clip) : v);
+  }
+
+  private Value peephole(Value gate, int which, Value c) {
+    return peepholes == null ? gate : b.add(gate, b.mul(c, part(peepholes, which)));
+  }
+
+  private Value[] lstm(Value[] in, Value h, Value c) {
+    Value i = activation(0, peephole(b.add(in[0], recurrent(0, h)), 0, c));
+    Value f =
+        coupled
+            ? b.sub(b.scalar(1), i)
+            : activation(0, peephole(b.add(in[1], recurrent(1, h)), 2, c));
+    Value g = activation(1, b.add(in[2], recurrent(2, h)));
+    Value nextC = b.add(b.mul(f, c), b.mul(i, g));
+    Value o = activation(0, peephole(b.add(in[3], recurrent(3, h)), 1, nextC));
+    return new Value[] {b.mul(o, activation(2, nextC)), nextC};
+  }
+
+  private Value gru(Value[] in, Value h) {
+    Value z = activation(0, b.add(in[0], recurrent(0, h)));
+    Value reset = activation(0, b.add(in[1], recurrent(1, h)));
+    Value fromState = resetAfter ? b.mul(reset, recurrent(2, h)) : recurrent(2, b.mul(reset, h));
+    Value candidate = activation(1, b.add(in[2], fromState));
+    Value kept = b.mul(z, h);
+    return b.add(b.mul(b.sub(b.scalar(1), z), candidate), kept);
+  }
+
+  private Value plain(Value[] in, Value h) {
+    return activation(0, b.add(in[0], recurrent(0, h)));
+  }
+
+  /**
+   * Joins the steps of one or two directions.
+   *
+   * @param b where operators go
+   * @param directions what the directions gave
+   * @return steps, directions, batch, hidden
+   */
+  public static Value joined(Build b, List<Result> directions) {
+    List<Value> steps = new ArrayList<>();
+    for (int t = 0; t < directions.get(0).steps.size(); t++) {
+      List<Value> parts = new ArrayList<>();
+      for (Result r : directions) {
+        parts.add(b.unsqueeze(r.steps.get(t), 0, 1));
+      }
+      steps.add(b.concat(1, parts));
+    }
+    return b.concat(0, steps);
+  }
+
+  /**
+   * Stacks tensors of one shape along a new first dimension.
+   *
+   * @param b where operators go
+   * @param parts the tensors
+   * @return the stack
+   */
+  public static Value stacked(Build b, List<Value> parts) {
+    return b.concat(0, parts.stream().map(v -> b.unsqueeze(v, 0)).toList());
+  }
+}
