@@ -1,7 +1,8 @@
 package io.jetfire.importer.onnx;
 
 import io.jetfire.UnsupportedModelException;
-import io.jetfire.importer.onnx.ProtoReader.LongList;
+import io.jetfire.tflite.importer.ProtoReader;
+import io.jetfire.tflite.importer.ProtoReader.LongList;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -90,7 +91,7 @@ record OnnxModel(
 
   /** Reads a model. */
   static OnnxModel read(ByteBuffer file) {
-    ProtoReader in = new ProtoReader(file);
+    ProtoReader in = new ProtoReader("ONNX", file);
     long irVersion = 0;
     String producer = "";
     Map<String, Long> opsets = new HashMap<>();

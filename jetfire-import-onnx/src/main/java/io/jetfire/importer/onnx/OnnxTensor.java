@@ -2,7 +2,8 @@ package io.jetfire.importer.onnx;
 
 import io.jetfire.Float16;
 import io.jetfire.UnsupportedModelException;
-import io.jetfire.importer.onnx.ProtoReader.LongList;
+import io.jetfire.tflite.importer.ProtoReader;
+import io.jetfire.tflite.importer.ProtoReader.LongList;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

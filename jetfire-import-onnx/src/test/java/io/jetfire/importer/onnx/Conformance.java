@@ -11,6 +11,7 @@ import io.jetfire.tflite.format.TfliteWriter;
 import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.importer.ImportOptions;
+import io.jetfire.tflite.importer.ProtoReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -206,7 +207,8 @@ final class Conformance {
   /** A stored tensor in the type that the importer gives it. */
   static Tensor tensor(Path file, int declared) {
     try {
-      OnnxTensor t = OnnxTensor.read(new ProtoReader(ByteBuffer.wrap(Files.readAllBytes(file))));
+      OnnxTensor t =
+          OnnxTensor.read(new ProtoReader("ONNX", ByteBuffer.wrap(Files.readAllBytes(file))));
       if (declared == OnnxTensor.BFLOAT16 && t.type() == OnnxTensor.UINT16) {
         // The suite stores the bits of bfloat16 as plain integers.
         t = OnnxTensor.of(t.name(), declared, t.dims(), t.bytes(ExternalData.none()));

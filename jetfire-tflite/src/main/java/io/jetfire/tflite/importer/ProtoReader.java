@@ -1,4 +1,4 @@
-package io.jetfire.importer.onnx;
+package io.jetfire.tflite.importer;
 
 import io.jetfire.UnsupportedModelException;
 import java.nio.ByteBuffer;
@@ -7,31 +7,62 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * Reads the wire format of protocol buffers from a buffer, without copying and without generated
  * classes.
  *
+ * <pre>{@code
+ * ProtoReader in = new ProtoReader("ONNX", bytes);
+ * while (in.next()) {
+ *   switch (in.field()) {
+ *     case 1 -> version = in.integer();
+ *     case 7 -> graph(in.message());
+ *     default -> in.skip();
+ *   }
+ * }
+ * }</pre>
+ *
  * <p>Every length is checked against the enclosing message before it is used, so a broken file ends
  * in an {@link UnsupportedModelException} and never in more memory than a constant times its size.
- * Format: protobuf.dev, "Encoding".
+ * Format: protobuf.dev, "Encoding". Not thread-safe.
  */
-final class ProtoReader {
-  static final int VARINT = 0;
-  static final int FIXED64 = 1;
-  static final int BYTES = 2;
-  static final int FIXED32 = 5;
+public final class ProtoReader {
+  /** The wire type of integers of variable length. */
+  public static final int VARINT = 0;
 
+  /** The wire type of eight bytes. */
+  public static final int FIXED64 = 1;
+
+  /** The wire type of texts, bytes, messages and packed lists. */
+  public static final int BYTES = 2;
+
+  /** The wire type of four bytes. */
+  public static final int FIXED32 = 5;
+
+  private final String format;
   private final ByteBuffer in;
   private int field;
   private int wireType;
 
-  ProtoReader(ByteBuffer in) {
+  /**
+   * Starts at the beginning of a message.
+   *
+   * @param format what error messages call the file, such as {@code ONNX}
+   * @param in the message, whose remaining bytes are read; not changed
+   */
+  public ProtoReader(String format, ByteBuffer in) {
+    this.format = format;
     this.in = in.slice().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Moves to the next field; false at the end of the message. */
-  boolean next() {
+  /**
+   * Moves to the next field, whose value must then be read or skipped.
+   *
+   * @return false at the end of the message
+   */
+  public boolean next() {
     if (!in.hasRemaining()) {
       return false;
     }
@@ -45,15 +76,25 @@ final class ProtoReader {
     return true;
   }
 
-  int field() {
+  /**
+   * Returns the number of the current field.
+   *
+   * @return at least 1
+   */
+  public int field() {
     return field;
   }
 
-  int wireType() {
+  /**
+   * Returns the wire type of the current field.
+   *
+   * @return 0 to 7
+   */
+  public int wireType() {
     return wireType;
   }
 
-  long varint() {
+  private long varint() {
     long value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       if (!in.hasRemaining()) {
@@ -68,15 +109,34 @@ final class ProtoReader {
     throw broken("a number longer than ten bytes");
   }
 
-  /** The value of an integer field. */
-  long integer() {
+  /**
+   * Returns the value of an integer field.
+   *
+   * @return the number, as the file has it: not zigzag-decoded
+   */
+  public long integer() {
     expect(VARINT);
     return varint();
   }
 
-  float float32() {
+  /**
+   * Returns the value of a float field.
+   *
+   * @return the number
+   */
+  public float float32() {
     expect(FIXED32);
     return Float.intBitsToFloat(fixed32());
+  }
+
+  /**
+   * Returns the bits of a field of four bytes.
+   *
+   * @return the bits
+   */
+  public int bits32() {
+    expect(FIXED32);
+    return fixed32();
   }
 
   private int fixed32() {
@@ -93,8 +153,12 @@ final class ProtoReader {
     return in.getLong();
   }
 
-  /** The bytes of a length-delimited field, as a view. */
-  ByteBuffer bytes() {
+  /**
+   * Returns the bytes of a length-delimited field.
+   *
+   * @return a little-endian view
+   */
+  public ByteBuffer bytes() {
     expect(BYTES);
     long length = varint();
     if (length < 0 || length > in.remaining()) {
@@ -105,11 +169,21 @@ final class ProtoReader {
     return view;
   }
 
-  ProtoReader message() {
-    return new ProtoReader(bytes());
+  /**
+   * Returns a reader of a field that is a message.
+   *
+   * @return a new reader
+   */
+  public ProtoReader message() {
+    return new ProtoReader(format, bytes());
   }
 
-  String string() {
+  /**
+   * Returns the value of a text field.
+   *
+   * @return the text, which was valid UTF-8
+   */
+  public String string() {
     ByteBuffer view = bytes();
     try {
       CharBuffer chars =
@@ -124,20 +198,28 @@ final class ProtoReader {
     }
   }
 
-  /** Appends the values of a repeated integer field, packed or not. */
-  void integers(LongList to) {
+  /**
+   * Appends the values of a repeated integer field, packed or not.
+   *
+   * @param to where they go
+   */
+  public void integers(LongList to) {
     if (wireType == VARINT) {
       to.add(varint());
       return;
     }
-    ProtoReader packed = new ProtoReader(bytes());
+    ProtoReader packed = message();
     while (packed.in.hasRemaining()) {
       to.add(packed.varint());
     }
   }
 
-  /** Appends the values of a repeated float field as their bits, packed or not. */
-  void floatBits(LongList to) {
+  /**
+   * Appends the values of a repeated float field as their bits, packed or not.
+   *
+   * @param to where they go
+   */
+  public void floatBits(LongList to) {
     if (wireType == FIXED32) {
       to.add(fixed32());
       return;
@@ -151,8 +233,12 @@ final class ProtoReader {
     }
   }
 
-  /** Appends the values of a repeated double field as their bits, packed or not. */
-  void doubleBits(LongList to) {
+  /**
+   * Appends the values of a repeated double field as their bits, packed or not.
+   *
+   * @param to where they go
+   */
+  public void doubleBits(LongList to) {
     if (wireType == FIXED64) {
       to.add(fixed64());
       return;
@@ -166,7 +252,8 @@ final class ProtoReader {
     }
   }
 
-  void skip() {
+  /** Passes over the value of the current field. */
+  public void skip() {
     switch (wireType) {
       case VARINT -> varint();
       case FIXED64 -> fixed64();
@@ -184,7 +271,9 @@ final class ProtoReader {
 
   private UnsupportedModelException broken(String what) {
     return new UnsupportedModelException(
-        "The ONNX file is broken: found "
+        "The "
+            + format
+            + " file is broken: found "
             + what
             + " near byte "
             + in.position()
@@ -192,27 +281,51 @@ final class ProtoReader {
   }
 
   /** A list of primitive longs that grows. */
-  static final class LongList {
+  public static final class LongList {
     private long[] values = new long[4];
     private int size;
 
-    void add(long value) {
+    /** Creates an empty list. */
+    public LongList() {}
+
+    /**
+     * Appends a number.
+     *
+     * @param value the number
+     */
+    public void add(long value) {
       if (size == values.length) {
-        values = java.util.Arrays.copyOf(values, size * 2);
+        values = Arrays.copyOf(values, size * 2);
       }
       values[size++] = value;
     }
 
-    int size() {
+    /**
+     * Returns the number of elements.
+     *
+     * @return at least 0
+     */
+    public int size() {
       return size;
     }
 
-    long get(int i) {
+    /**
+     * Returns an element.
+     *
+     * @param i its index
+     * @return the number
+     */
+    public long get(int i) {
       return values[i];
     }
 
-    long[] toArray() {
-      return java.util.Arrays.copyOf(values, size);
+    /**
+     * Returns the elements.
+     *
+     * @return a copy
+     */
+    public long[] toArray() {
+      return Arrays.copyOf(values, size);
     }
   }
 }
