@@ -58,7 +58,7 @@ public final class Quickstart {
             .preprocessing(preprocessing)
             .targets("ssd-targets-v1", loss::targets)
             .loss("ssd-loss-v1", loss::of)
-            .learningRate(LearningRate.cosine(0.003, 1))
+            .learningRate(LearningRate.cosine(0.004, 1))
             .epochs(size.epochs())
             .batchSize(16)
             .seed(7)

@@ -29,6 +29,8 @@ import io.jetfire.spi.ModelRuntime;
 import io.jetfire.spi.ModelRuntimeProvider;
 import io.jetfire.spi.TrainingBackend;
 import io.jetfire.spi.TrainingBackendProvider;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -206,6 +208,43 @@ class DjlTrainingBackendTest {
             .build();
 
     assertThat(train(training).model().sha256()).isEqualTo(train(training).model().sha256());
+  }
+
+  /** PyTorch keeps a factor for the backward pass, which DJL lets go of right after the product. */
+  @Test
+  void numbersInALossOutliveACollectionOfGarbage() {
+    String undisturbed = train(scaled(() -> {})).model().sha256();
+
+    assertThat(train(scaled(DjlTrainingBackendTest::reuseFreedMemory)).model().sha256())
+        .isEqualTo(undisturbed);
+  }
+
+  private static DjlTraining scaled(Runnable beforeTheBackwardPass) {
+    return Toys.training()
+        .epochs(2)
+        .loss(
+            "scaled-v1",
+            (predictions, targets, manager) -> {
+              NDArray loss = predictions.head().logSoftmax(-1).mul(0.5f).square().mul(3f).mean();
+              beforeTheBackwardPass.run();
+              return loss;
+            })
+        .build();
+  }
+
+  /** Has memory of unreachable buffers freed, and writes into what is free. */
+  private static void reuseFreedMemory() {
+    System.gc();
+    try {
+      Thread.sleep(20);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    List<ByteBuffer> junk = new ArrayList<>();
+    for (int i = 0; i < 2000; i++) {
+      junk.add(ByteBuffer.allocateDirect(4).order(ByteOrder.nativeOrder()).putFloat(0, 1e6f));
+    }
+    assertThat(junk).hasSize(2000);
   }
 
   @Test

@@ -92,7 +92,7 @@ public final class TrainingRun {
     engine.engine().setRandomSeed(training.seed());
     // The scope frees the optimizer's state, which DJL leaves to nobody.
     try (NDManager manager = engine.engine().newBaseManager();
-        NDScope scope = new NDScope()) {
+        StepScope scope = StepScope.open()) {
       scope.suppressNotUsedWarning();
       Block block = initialised(manager, specs);
       learn(block, manager, specs);
@@ -209,7 +209,7 @@ public final class TrainingRun {
           // Outside a scope of its own: the optimizer makes its state now and keeps it.
           step(block, store, optimizer, batch, step, epoch, number, means);
         } else {
-          try (NDScope scope = new NDScope()) {
+          try (StepScope scope = StepScope.open()) {
             scope.suppressNotUsedWarning();
             step(block, store, optimizer, batch, step, epoch, number, means);
           }
