@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A model is broken, or uses what the target cannot express; change the model as the message says.
  */
-public final class UnsupportedModelException extends JetFireException {
+public class UnsupportedModelException extends JetFireException {
   @Serial private static final long serialVersionUID = 1L;
 
   /**

@@ -1,11 +1,11 @@
 package io.jetfire.tflite.format;
 
-import io.jetfire.JetFireException;
+import io.jetfire.UnsupportedModelException;
 import java.io.Serial;
 import org.jspecify.annotations.Nullable;
 
 /** A file is no valid {@code .tflite} model; the message says where it breaks the format. */
-public final class ModelFormatException extends JetFireException {
+public final class ModelFormatException extends UnsupportedModelException {
   @Serial private static final long serialVersionUID = 1L;
 
   /**
