@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -24,14 +26,41 @@ import javax.xml.stream.XMLStreamWriter;
  * gate.
  *
  * <p>Failures are {@code <failure>}; what could not be found out is {@code <error>}; skipped cells
- * are {@code <skipped>}. What passed in a later attempt is marked with {@code <flakyFailure>}
- * inside a passed test, as Maven Surefire 3 writes re-runs.
+ * are {@code <skipped>}. Attempts are written as Maven Surefire writes re-runs, in the order of its
+ * schema {@code surefire-test-report.xsd}: what passed in a later attempt is a passed test with
+ * {@code <flakyFailure>} or {@code <flakyError>} inside; what never passed has its first failure,
+ * and the later ones as {@code <rerunFailure>} or {@code <rerunError>}. The time of a cell is what
+ * its runs took together; conversions and gates have none.
  */
 public final class JUnitXml {
   private JUnitXml() {}
 
-  private record Case(
-      String group, String name, String element, String message, List<String> flaky) {}
+  /** A test in one attempt: how it ended, as the name of an element; empty if it passed. */
+  private record Case(String group, String name, String element, String message, double seconds) {
+    boolean bad() {
+      return element.equals("failure") || element.equals("error");
+    }
+  }
+
+  /** What is written of a test: the elements in it, in order. */
+  private record Written(Case last, List<Element> elements) {
+    long count(String element) {
+      return elements.stream().filter(e -> e.name().equals(element)).count();
+    }
+  }
+
+  private record Element(String name, String message) {}
+
+  /** The order that the schema asks for. */
+  private static final List<String> ORDER =
+      List.of(
+          "failure",
+          "rerunFailure",
+          "flakyFailure",
+          "skipped",
+          "error",
+          "rerunError",
+          "flakyError");
 
   /**
    * Writes a report as one test suite.
@@ -55,20 +84,34 @@ public final class JUnitXml {
       throw new IllegalArgumentException("There is no attempt to write; pass at least one report");
     }
     Report last = attempts.get(attempts.size() - 1);
-    List<Case> cases = new ArrayList<>();
+    List<Written> tests = new ArrayList<>();
     for (Case c : cases(last)) {
-      List<String> flaky = new ArrayList<>();
-      if (c.element().isEmpty()) {
-        for (Report earlier : attempts.subList(0, attempts.size() - 1)) {
-          cases(earlier).stream()
-              .filter(e -> e.group().equals(c.group()) && e.name().equals(c.name()))
-              .filter(e -> e.element().equals("failure") || e.element().equals("error"))
-              .forEach(e -> flaky.add(e.message()));
-        }
+      List<Case> bad = new ArrayList<>();
+      for (Report attempt : attempts) {
+        cases(attempt).stream()
+            .filter(e -> e.group().equals(c.group()) && e.name().equals(c.name()))
+            .filter(Case::bad)
+            .forEach(bad::add);
       }
-      cases.add(new Case(c.group(), c.name(), c.element(), c.message(), flaky));
+      tests.add(new Written(c, elements(c, bad)));
     }
-    return write(last, cases);
+    return write(last, tests);
+  }
+
+  private static List<Element> elements(Case last, List<Case> bad) {
+    List<Element> elements = new ArrayList<>();
+    if (last.element().equals("skipped")) {
+      elements.add(new Element("skipped", last.message()));
+      return elements;
+    }
+    String again = last.bad() ? "rerun" : "flaky";
+    for (Case c : bad) {
+      String name = c.element().equals("failure") ? "Failure" : "Error";
+      boolean main = last.bad() && elements.isEmpty();
+      elements.add(new Element(main ? c.element() : again + name, c.message()));
+    }
+    elements.sort(Comparator.comparingInt(e -> ORDER.indexOf(e.name())));
+    return elements;
   }
 
   /**
@@ -102,7 +145,7 @@ public final class JUnitXml {
               v.variant(),
               failure.isPresent() ? "failure" : "",
               failure.orElse(""),
-              List.of()));
+              0));
     }
     for (DeviceRunResult r : report.deviceRuns()) {
       String element =
@@ -122,20 +165,26 @@ public final class JUnitXml {
               + r.threads()
               + (r.threads() == 1 ? " thread" : " threads");
       String message = r.outcome() + r.reason().map(x -> ": " + x).orElse("");
-      cases.add(new Case(experiment + ".devices." + r.farm(), name, element, message, List.of()));
+      cases.add(new Case(experiment + ".devices." + r.farm(), name, element, message, seconds(r)));
     }
     for (GateResult g : report.gates()) {
       String element =
           g.verdict() == Verdict.PASS ? "" : g.verdict() == Verdict.FAIL ? "failure" : "error";
       String name = g.gate() + g.cell().or(g::variant).map(c -> " [" + c + "]").orElse("");
       cases.add(
-          new Case(
-              experiment + ".gates", name, element, g.verdict() + ": " + g.evidence(), List.of()));
+          new Case(experiment + ".gates", name, element, g.verdict() + ": " + g.evidence(), 0));
     }
     return cases;
   }
 
-  private static String write(Report report, List<Case> cases) {
+  private static double seconds(DeviceRunResult r) {
+    return r.metrics().stream()
+        .flatMap(m -> m.samples().stream())
+        .mapToDouble(s -> Arrays.stream(s.micros()).sum() / 1e6)
+        .sum();
+  }
+
+  private static String write(Report report, List<Written> tests) {
     StringWriter text = new StringWriter();
     try {
       XMLStreamWriter xml = XMLOutputFactory.newDefaultFactory().createXMLStreamWriter(text);
@@ -143,24 +192,25 @@ public final class JUnitXml {
       xml.writeCharacters("\n");
       xml.writeStartElement("testsuite");
       xml.writeAttribute("name", clean(report.experiment()));
-      xml.writeAttribute("tests", "" + cases.size());
-      xml.writeAttribute("failures", "" + count(cases, "failure"));
-      xml.writeAttribute("errors", "" + count(cases, "error"));
-      xml.writeAttribute("skipped", "" + count(cases, "skipped"));
-      xml.writeAttribute("flakes", "" + cases.stream().filter(c -> !c.flaky().isEmpty()).count());
+      xml.writeAttribute("tests", "" + tests.size());
+      xml.writeAttribute("failures", "" + count(tests, "failure"));
+      xml.writeAttribute("errors", "" + count(tests, "error"));
+      xml.writeAttribute("skipped", "" + count(tests, "skipped"));
+      long flakes =
+          tests.stream().filter(t -> t.count("flakyFailure") + t.count("flakyError") > 0).count();
+      xml.writeAttribute("flakes", "" + flakes);
       xml.writeAttribute("timestamp", report.started().toString());
       xml.writeAttribute(
           "time", String.format(Locale.ROOT, "%.3f", report.duration().toMillis() / 1000.0));
-      for (Case c : cases) {
+      for (Written t : tests) {
+        Case c = t.last();
         xml.writeCharacters("\n  ");
         xml.writeStartElement("testcase");
         xml.writeAttribute("classname", clean(c.group()));
         xml.writeAttribute("name", clean(c.name()));
-        for (String flaky : c.flaky()) {
-          message(xml, "flakyFailure", flaky);
-        }
-        if (!c.element().isEmpty()) {
-          message(xml, c.element(), c.message());
+        xml.writeAttribute("time", String.format(Locale.ROOT, "%.3f", c.seconds()));
+        for (Element e : t.elements()) {
+          element(xml, e);
         }
         xml.writeEndElement();
       }
@@ -174,20 +224,25 @@ public final class JUnitXml {
     return text + "\n";
   }
 
-  private static void message(XMLStreamWriter xml, String element, String message)
-      throws XMLStreamException {
+  private static void element(XMLStreamWriter xml, Element e) throws XMLStreamException {
     xml.writeCharacters("\n    ");
-    xml.writeStartElement(element);
-    xml.writeAttribute("message", clean(message));
-    if (!element.equals("skipped")) {
-      xml.writeAttribute("type", "io.jetfire." + element);
+    xml.writeStartElement(e.name());
+    xml.writeAttribute("message", clean(e.message()));
+    if (!e.name().equals("skipped")) {
+      boolean failure = e.name().toLowerCase(Locale.ROOT).endsWith("failure");
+      xml.writeAttribute("type", "io.jetfire." + (failure ? "failure" : "error"));
+    }
+    if (e.name().startsWith("rerun") || e.name().startsWith("flaky")) {
+      xml.writeStartElement("stackTrace");
+      xml.writeCharacters(clean(e.message()));
+      xml.writeEndElement();
     }
     xml.writeEndElement();
     xml.writeCharacters("\n  ");
   }
 
-  private static long count(List<Case> cases, String element) {
-    return cases.stream().filter(c -> c.element().equals(element)).count();
+  private static long count(List<Written> tests, String element) {
+    return tests.stream().filter(t -> t.count(element) > 0).count();
   }
 
   /** XML 1.0 has no word for most control characters, which logs do contain. */

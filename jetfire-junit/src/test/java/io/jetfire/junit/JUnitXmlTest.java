@@ -18,6 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.Node;
+import org.w3c.dom.NodeList;
 
 class JUnitXmlTest {
   private static final Gate FAST = Gate.latency(50).atMost(Duration.ofMillis(30));
@@ -51,6 +53,87 @@ class JUnitXmlTest {
     assertThat(suite.getAttribute("flakes")).isEqualTo("1");
     assertThat(suite.getElementsByTagName("flakyFailure").getLength()).isEqualTo(1);
     assertThat(suite.getElementsByTagName("failure").getLength()).isZero();
+  }
+
+  private static String text(Element suite, String element, int index) {
+    return suite.getElementsByTagName(element).item(index).getTextContent();
+  }
+
+  @Test
+  void anEarlierErrorIsAFlakyError() throws Exception {
+    Element suite =
+        suite(
+            JUnitXml.of(
+                List.of(
+                    Reports.of(20, Outcome.TIMED_OUT),
+                    Reports.of(20, Outcome.FAILED),
+                    Reports.of(20, Outcome.PASSED))));
+    assertThat(suite.getAttribute("flakes")).isEqualTo("1");
+    assertThat(suite.getAttribute("errors")).isEqualTo("0");
+    Element test = (Element) suite.getElementsByTagName("testcase").item(0);
+    assertThat(test.getElementsByTagName("flakyError").getLength()).isEqualTo(1);
+    assertThat(text(test, "stackTrace", 0)).startsWith("FAILED: ");
+    assertThat(text(test, "stackTrace", 1)).startsWith("TIMED_OUT: ");
+    // 8 x 50 runs of about 20 ms.
+    assertThat(Double.parseDouble(test.getAttribute("time"))).isBetween(7.9, 8.1);
+  }
+
+  @Test
+  void whatNeverPassesHasItsFirstFailureAndTheOthersAsReruns() throws Exception {
+    Element suite =
+        suite(
+            JUnitXml.of(
+                List.of(Reports.of(40, Outcome.FAILED), Reports.of(40, Outcome.INCONCLUSIVE))));
+    assertThat(suite.getAttribute("failures")).isEqualTo("1");
+    assertThat(suite.getAttribute("errors")).isEqualTo("0");
+    assertThat(suite.getAttribute("flakes")).isEqualTo("0");
+    assertThat(suite.getElementsByTagName("failure").getLength()).isEqualTo(1);
+    assertThat(text(suite, "rerunError", 0)).startsWith("INCONCLUSIVE");
+  }
+
+  /** The rules of Surefire's schema, as far as they bind what is written here. */
+  @Test
+  void everyShapeFollowsTheSchemaOfSurefire() throws Exception {
+    for (Outcome first : Outcome.values()) {
+      for (Outcome second : Outcome.values()) {
+        Element suite =
+            suite(JUnitXml.of(List.of(Reports.of(40, first, FAST), Reports.of(40, second, FAST))));
+        for (String required : List.of("name", "tests", "errors", "skipped", "failures")) {
+          assertThat(suite.getAttribute(required)).as(required).isNotEmpty();
+        }
+        NodeList tests = suite.getElementsByTagName("testcase");
+        assertThat(tests.getLength()).isEqualTo(2);
+        for (int i = 0; i < tests.getLength(); i++) {
+          Element test = (Element) tests.item(i);
+          assertThat(test.getAttribute("name")).isNotEmpty();
+          assertThat(test.getAttribute("time")).matches("[0-9]+\\.[0-9]{3}");
+          follows(test);
+        }
+      }
+    }
+  }
+
+  private static void follows(Element test) {
+    List<String> order =
+        List.of(
+            "failure",
+            "rerunFailure",
+            "flakyFailure",
+            "skipped",
+            "error",
+            "rerunError",
+            "flakyError");
+    int last = 0;
+    for (Node n = test.getFirstChild(); n != null; n = n.getNextSibling()) {
+      if (n instanceof Element e) {
+        int at = order.indexOf(e.getTagName());
+        assertThat(at).as(e.getTagName()).isGreaterThanOrEqualTo(last);
+        last = at;
+        assertThat(e.hasAttribute("type")).isEqualTo(!e.getTagName().equals("skipped"));
+        boolean nested = e.getTagName().matches("(rerun|flaky).*");
+        assertThat(e.getElementsByTagName("stackTrace").getLength()).isEqualTo(nested ? 1 : 0);
+      }
+    }
   }
 
   @Test

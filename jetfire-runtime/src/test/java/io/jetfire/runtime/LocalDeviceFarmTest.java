@@ -207,7 +207,7 @@ final class LocalDeviceFarmTest {
   void theWarmUpLastsAtLeastAsLongAsSet() throws Exception {
     try (DeviceFarm patient =
         new LocalDeviceFarmProvider()
-            .create(TestProviderContext.in(folder).with("warmup-millis", "60"))) {
+            .create(TestProviderContext.in(folder).with("warmup-millis", "400"))) {
       String log = finish(patient.submit(request(noFrames(), 1, false, cell("c", 1, 1))));
       assertThat(Integer.parseInt(all(log, " end warmup=(\\d+)").get(0))).isGreaterThan(20);
     }

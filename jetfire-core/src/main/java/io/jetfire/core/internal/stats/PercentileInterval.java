@@ -32,12 +32,18 @@ public final class PercentileInterval {
     int high = (int) Math.ceil((q + reach) * n);
     double lower = all[Math.max(0, low - 1)];
     double upper = all[Math.max(0, Math.min(n - 1, high))];
-    // Sessions that differ widen it: their own spread of the percentile is part of the doubt.
+    // Sessions that differ widen it. Both doubts add up as independent ones do, on the scale of
+    // logarithms, as in comparisons: a time is never negative.
     double between = spread(samples, percent);
     double center = Summaries.nearestRank(all, percent).orElse(all[n / 2]);
     return new double[] {
-      Math.min(lower, center * (1 - between)), Math.max(upper, center * (1 + between))
+      center * Math.exp(-Math.hypot(between, ratio(center, lower))),
+      center * Math.exp(Math.hypot(between, ratio(upper, center)))
     };
+  }
+
+  private static double ratio(double above, double below) {
+    return Math.log(Math.max(1e-9, above) / Math.max(1e-9, below));
   }
 
   private static double spread(List<Samples> samples, int percent) {
