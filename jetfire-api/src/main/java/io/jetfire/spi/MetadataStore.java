@@ -1,5 +1,6 @@
 package io.jetfire.spi;
 
+import io.jetfire.ConfigurationException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -446,6 +447,52 @@ public interface MetadataStore extends AutoCloseable {
      */
     public List<String> problems() {
       return MetadataProblems.of(this);
+    }
+
+    /**
+     * Returns what a store has after this type was put again: properties, the base type and the
+     * external id may be added, nothing is taken away.
+     *
+     * @param given a type of the same kind and name
+     * @return the merged type, with this type's id
+     * @throws ConfigurationException if a property has another kind, or the base type is another
+     *     one
+     */
+    public Type merge(Type given) {
+      Builder merged = toBuilder();
+      for (Map.Entry<String, PropertyType> property : given.properties().entrySet()) {
+        PropertyType before = properties.get(property.getKey());
+        if (before != null && before != property.getValue()) {
+          throw new ConfigurationException(
+              "Cannot declare property \""
+                  + property.getKey()
+                  + "\" of type "
+                  + typeName
+                  + " as "
+                  + property.getValue()
+                  + ": the store has it as "
+                  + before
+                  + ". Keep its kind, or give the type a new version");
+        }
+        merged.property(property.getKey(), property.getValue());
+      }
+      if (given.baseType() != null) {
+        if (baseType != null && baseType != given.baseType()) {
+          throw new ConfigurationException(
+              "Cannot give type "
+                  + typeName
+                  + " the base type "
+                  + given.baseType()
+                  + ": the store has it with "
+                  + baseType
+                  + ". Keep its base type, or give the type a new version");
+        }
+        merged.baseType(given.baseType());
+      }
+      if (given.externalId() != null) {
+        merged.externalId(given.externalId());
+      }
+      return merged.build();
     }
 
     /** Builds a {@link Type}. */

@@ -18,7 +18,7 @@ import java.util.TreeMap;
 final class Picture {
   private static final double WIDTH = 760;
   private static final double HEIGHT = 380;
-  private static final double LEFT = 66;
+  private static final double DIGIT = 7.4;
   private static final double RIGHT = 18;
   private static final double TOP = 14;
   private static final double BOTTOM = 48;
@@ -30,6 +30,7 @@ final class Picture {
   private final List<String> variants = new ArrayList<>();
   private final List<String> delegates = new ArrayList<>();
   private final String upwards;
+  private double left;
 
   private record Mark(
       DeviceRunResult cell,
@@ -79,8 +80,10 @@ final class Picture {
       mark.interval().ifPresent(i -> xs.add(i.high()));
       mark.interval().filter(i -> i.low() > 0).ifPresent(i -> xs.add(i.low()));
     }
-    Axis across = Axis.over(xs, LEFT, WIDTH - RIGHT);
     Axis up = Axis.over(marks.stream().map(Mark::y).toList(), HEIGHT - BOTTOM, TOP);
+    int digits = up.ticks().stream().mapToInt(tick -> up.label(tick).length()).max().orElse(1);
+    left = 36 + digits * DIGIT;
+    Axis across = Axis.over(xs, left, WIDTH - RIGHT);
     html.open("figure", "class", "picture");
     html.open("div", "class", "scroll");
     html.open(
@@ -103,19 +106,19 @@ final class Picture {
   private void grid(Html html, Axis across, Axis up) {
     for (double tick : up.ticks()) {
       double y = up.at(tick);
-      line(html, "grid", LEFT, y, WIDTH - RIGHT, y);
-      label(html, up.label(tick), LEFT - 8, y + 4, "end");
+      line(html, "grid", left, y, WIDTH - RIGHT, y);
+      label(html, up.label(tick), left - 8, y + 4, "end");
     }
     for (double tick : across.ticks()) {
       double x = across.at(tick);
       line(html, "grid", x, TOP, x, HEIGHT - BOTTOM);
       label(html, across.label(tick), x, HEIGHT - BOTTOM + 18, "middle");
     }
-    line(html, "axis", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
+    line(html, "axis", left, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM);
     label(
         html,
         "latency p50 (ms" + (across.logarithmic() ? ", logarithmic)" : ")"),
-        (LEFT + WIDTH - RIGHT) / 2,
+        (left + WIDTH - RIGHT) / 2,
         HEIGHT - 8,
         "middle");
     html.element(

@@ -64,39 +64,18 @@ final class Types {
 
   private void update(Type stored, Type given) throws SQLException {
     long id = Objects.requireNonNull(stored.id());
-    for (Map.Entry<String, PropertyType> property : given.properties().entrySet()) {
-      PropertyType before = stored.properties().get(property.getKey());
-      if (before == null) {
+    Type merged = stored.merge(given);
+    for (Map.Entry<String, PropertyType> property : merged.properties().entrySet()) {
+      if (!stored.properties().containsKey(property.getKey())) {
         insertProperty(id, property.getKey(), property.getValue());
-      } else if (before != property.getValue()) {
-        throw new ConfigurationException(
-            "Cannot declare property \""
-                + property.getKey()
-                + "\" of type "
-                + given.typeName()
-                + " as "
-                + property.getValue()
-                + ": the store has it as "
-                + before
-                + ". Keep its kind, or give the type a new version");
       }
     }
-    if (given.baseType() != null && given.baseType() != stored.baseType()) {
-      if (stored.baseType() != null) {
-        throw new ConfigurationException(
-            "Cannot give type "
-                + given.typeName()
-                + " the base type "
-                + given.baseType()
-                + ": the store has it with "
-                + stored.baseType()
-                + ". Keep its base type, or give the type a new version");
-      }
-      insertBaseType(id, given.baseType());
+    if (merged.baseType() != null && stored.baseType() == null) {
+      insertBaseType(id, merged.baseType());
     }
-    if (given.externalId() != null && !given.externalId().equals(stored.externalId())) {
-      checkExternalId(given);
-      database.update("UPDATE Type SET external_id = ? WHERE id = ?", given.externalId(), id);
+    if (!Objects.equals(merged.externalId(), stored.externalId())) {
+      checkExternalId(merged);
+      database.update("UPDATE Type SET external_id = ? WHERE id = ?", merged.externalId(), id);
     }
   }
 

@@ -247,7 +247,7 @@ public final class LayoutOptimizer implements Pass {
     }
 
     private static boolean isFree(Role role) {
-      return role.node() > MinCut.SINK && LayoutRules.isElementwise(role.op().kind());
+      return role.node() > MinCut.SINK && Elementwise.contains(role.op().kind());
     }
 
     // ---- analysis
@@ -519,7 +519,7 @@ public final class LayoutOptimizer implements Pass {
 
     /** Whether the other operands allow an operator to work on permuted images. */
     private static boolean fits(Op op, Image image) {
-      boolean elementwise = LayoutRules.isElementwise(op.kind());
+      boolean elementwise = Elementwise.contains(op.kind());
       int rank = image.first.rank();
       if (image.flat != null && !elementwise) {
         return false;

@@ -28,69 +28,9 @@ final class LayoutRules {
     CHANNELS_LAST
   }
 
-  static boolean isElementwise(OpKind kind) {
-    return switch (kind) {
-      case ABS,
-          NEG,
-          EXP,
-          LOG,
-          SQRT,
-          RSQRT,
-          SQUARE,
-          SIN,
-          COS,
-          FLOOR,
-          CEIL,
-          ROUND,
-          SIGN,
-          LOGISTIC,
-          TANH,
-          RELU,
-          RELU6,
-          RELU_N1_TO_1,
-          RELU_0_TO_1,
-          ELU,
-          HARD_SWISH,
-          LEAKY_RELU,
-          GELU,
-          ZEROS_LIKE,
-          LOGICAL_NOT,
-          CAST,
-          QUANTIZE,
-          DEQUANTIZE,
-          PRELU,
-          ADD,
-          SUB,
-          MUL,
-          DIV,
-          MAXIMUM,
-          MINIMUM,
-          POW,
-          FLOOR_DIV,
-          FLOOR_MOD,
-          ATAN2,
-          SQUARED_DIFFERENCE,
-          LOGICAL_AND,
-          LOGICAL_OR,
-          BITWISE_XOR,
-          RIGHT_SHIFT,
-          EQUAL,
-          NOT_EQUAL,
-          LESS,
-          LESS_EQUAL,
-          GREATER,
-          GREATER_EQUAL,
-          SELECT_V2,
-          ADD_N,
-          FAKE_QUANT ->
-          true;
-      default -> false;
-    };
-  }
-
   static Kind kind(Op op) {
     OpKind kind = op.kind();
-    if (isElementwise(kind)) {
+    if (Elementwise.contains(kind)) {
       boolean perChannel =
           (kind == OpKind.DEQUANTIZE
                   && op.input(0).affine().map(a -> a.isPerChannel()).orElse(false))
@@ -263,7 +203,7 @@ final class LayoutRules {
       }
       case GATHER -> op.set("axis", moved(op.integer("axis"), perm));
       default -> {
-        if (!isElementwise(op.kind())) {
+        if (!Elementwise.contains(op.kind())) {
           throw new IllegalStateException("no layout rule for " + op);
         }
         for (int i = 0; i < op.inputs().size(); i++) {

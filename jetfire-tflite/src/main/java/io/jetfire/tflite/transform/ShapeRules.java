@@ -99,62 +99,24 @@ final class ShapeRules {
       return null;
     }
     Shape s = x.shape();
+    if (Elementwise.UNARY.contains(kind)) {
+      return new Result(x.type(), s);
+    } else if (Elementwise.BINARY.contains(kind)) {
+      return new Result(x.type(), broadcast(s, op.input(1).shape()));
+    } else if (Elementwise.COMPARISON.contains(kind)) {
+      return new Result(ElementType.BOOL, broadcast(s, op.input(1).shape()));
+    }
     return switch (kind) {
-      case ABS,
-          NEG,
-          EXP,
-          LOG,
-          SQRT,
-          RSQRT,
-          SQUARE,
-          SIN,
-          COS,
-          FLOOR,
-          CEIL,
-          ROUND,
-          SIGN,
-          LOGISTIC,
-          TANH,
-          RELU,
-          RELU6,
-          RELU_N1_TO_1,
-          RELU_0_TO_1,
-          ELU,
-          HARD_SWISH,
-          LEAKY_RELU,
-          GELU,
-          ZEROS_LIKE,
-          LOGICAL_NOT,
-          SOFTMAX,
+      case SOFTMAX,
           LOG_SOFTMAX,
           L2_NORMALIZATION,
           CUMSUM,
           REVERSE_V2,
           REVERSE_SEQUENCE,
           LOCAL_RESPONSE_NORMALIZATION,
-          FAKE_QUANT,
-          MATRIX_SET_DIAG ->
+          MATRIX_SET_DIAG,
+          ADD_N ->
           new Result(x.type(), s);
-      case PRELU,
-          ADD,
-          SUB,
-          MUL,
-          DIV,
-          MAXIMUM,
-          MINIMUM,
-          POW,
-          FLOOR_DIV,
-          FLOOR_MOD,
-          ATAN2,
-          SQUARED_DIFFERENCE,
-          LOGICAL_AND,
-          LOGICAL_OR,
-          BITWISE_XOR,
-          RIGHT_SHIFT ->
-          new Result(x.type(), broadcast(s, op.input(1).shape()));
-      case EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL ->
-          new Result(ElementType.BOOL, broadcast(s, op.input(1).shape()));
-      case ADD_N -> new Result(x.type(), s);
       case SELECT, SELECT_V2 -> {
         Shape both = broadcast(op.input(1).shape(), op.input(2).shape());
         boolean rows = kind == OpKind.SELECT && s.hasRank() && s.rank() == 1;

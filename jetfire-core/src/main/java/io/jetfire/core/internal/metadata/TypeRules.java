@@ -3,7 +3,6 @@ package io.jetfire.core.internal.metadata;
 import io.jetfire.ConfigurationException;
 import io.jetfire.spi.MetadataStore.BaseType;
 import io.jetfire.spi.MetadataStore.Kind;
-import io.jetfire.spi.MetadataStore.PropertyType;
 import io.jetfire.spi.MetadataStore.Type;
 import io.jetfire.spi.MetadataStore.TypeName;
 import java.util.Locale;
@@ -41,46 +40,9 @@ final class TypeRules {
     long id = found.map(Type::id).orElseGet(() -> types.isEmpty() ? 1L : types.lastKey() + 1);
     checkExternalId(types, given, id);
     Type stored =
-        found.map(old -> merge(old, given)).orElseGet(() -> given.toBuilder().id(id).build());
+        found.map(old -> old.merge(given)).orElseGet(() -> given.toBuilder().id(id).build());
     types.put(id, stored);
     return stored;
-  }
-
-  private static Type merge(Type stored, Type given) {
-    Type.Builder merged = stored.toBuilder();
-    for (Map.Entry<String, PropertyType> property : given.properties().entrySet()) {
-      PropertyType before = stored.properties().get(property.getKey());
-      if (before != null && before != property.getValue()) {
-        throw new ConfigurationException(
-            "Cannot declare property \""
-                + property.getKey()
-                + "\" of type "
-                + given.typeName()
-                + " as "
-                + property.getValue()
-                + ": the store has it as "
-                + before
-                + ". Keep its kind, or give the type a new version");
-      }
-      merged.property(property.getKey(), property.getValue());
-    }
-    if (given.baseType() != null) {
-      if (stored.baseType() != null && stored.baseType() != given.baseType()) {
-        throw new ConfigurationException(
-            "Cannot give type "
-                + given.typeName()
-                + " the base type "
-                + given.baseType()
-                + ": the store has it with "
-                + stored.baseType()
-                + ". Keep its base type, or give the type a new version");
-      }
-      merged.baseType(given.baseType());
-    }
-    if (given.externalId() != null) {
-      merged.externalId(given.externalId());
-    }
-    return merged.build();
   }
 
   private static void checkExternalId(TreeMap<Long, Type> types, Type given, long id) {
