@@ -18,9 +18,18 @@ final class Results {
   private final Report report;
   private final Cells cells;
 
+  /** Then it is said once, above the table, and not in every row. */
+  private final boolean oneDevice;
+
   Results(Cells cells) {
     this.cells = cells;
     report = cells.report();
+    oneDevice =
+        report.deviceRuns().stream()
+                .map(cell -> Cells.device(cell) + Cells.os(cell) + cell.tiers())
+                .distinct()
+                .count()
+            == 1;
   }
 
   void write(Html html) {
@@ -29,6 +38,10 @@ final class Results {
     }
     html.open("section", "id", "results", "class", "filtered");
     html.element("h2", "Variants on devices");
+    if (oneDevice) {
+      DeviceRunResult first = report.deviceRuns().get(0);
+      html.element("p", "All on " + Cells.device(first) + ", " + Cells.os(first), "class", "facts");
+    }
     html.open("div", "class", "filters", "hidden", "hidden").close();
     Picture picture = new Picture(cells);
     if (picture.isWorthwhile()) {
@@ -38,7 +51,7 @@ final class Results {
     String accuracy = cells.primaryMetric().orElse("accuracy");
     table
         .text("variant", "")
-        .text("device", "")
+        .optional("device", "")
         .optional("OS", "")
         .text("delegate", "What was to execute the operators")
         .number("threads", "")
@@ -70,13 +83,13 @@ final class Results {
     Optional<EvaluationResult> evaluation = cells.evaluation(cell);
     return List.of(
         Cell.text(cell.variant()),
-        Cell.text(cell.device().name())
+        Cell.text(oneDevice ? "" : cell.device().name())
             .title(
                 cell.farm()
                     + ": "
                     + cell.device().id()
                     + (cell.tiers().isEmpty() ? "" : "; tier " + String.join(", ", cell.tiers()))),
-        Cell.text(Cells.os(cell)),
+        Cell.text(oneDevice ? "" : Cells.os(cell)),
         Cell.text(cell.delegate().name()),
         Cell.number(String.valueOf(cell.threads()), cell.threads()),
         Cells.size(cells.sizeBytes(cell.variant())),

@@ -243,8 +243,20 @@ class HtmlReportWriterTest {
     assertThat(attributes).noneMatch(name -> name.startsWith("on"));
     assertThat(attributes).doesNotContain("src", "href", "style");
     assertThat(text(page, "h1")).containsExactly(text);
-    assertThat(rows(page, "cells").get(0)).startsWith(text, text);
+    assertThat(rows(page, "cells").get(0)).startsWith(text);
+    assertThat(text(page, "p")).anyMatch(p -> p.startsWith("All on " + text));
     assertThat(text(page, "dd")).contains(text);
+  }
+
+  @Test
+  void theOnlyDeviceStandsAboveTheTableAndSeveralInIt() throws Exception {
+    Document one = parse(html(SampleReports.filledWith("phone")));
+    assertThat(header(one, "cells")).doesNotContain("device", "OS");
+    assertThat(text(one, "p")).anyMatch(p -> p.startsWith("All on phone"));
+
+    Document several = parse(html(SampleReports.typical()));
+    assertThat(header(several, "cells")).contains("device", "OS");
+    assertThat(text(several, "p")).noneMatch(p -> p.startsWith("All on"));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.jetfire.tflite.importer.lowering;
 
+import io.jetfire.JetFireException;
 import java.io.Serial;
 
 /**
@@ -10,7 +11,7 @@ import java.io.Serial;
  * io.jetfire.tflite.importer.ImportProblems} with the operator's name and place, and goes on, so
  * that one error names all of them.
  */
-public final class Refusal extends RuntimeException {
+public final class Refusal extends JetFireException {
   @Serial private static final long serialVersionUID = 1L;
 
   private final String suggestion;
@@ -22,7 +23,7 @@ public final class Refusal extends RuntimeException {
    * @param suggestion what the model's author can do; may be empty
    */
   public Refusal(String reason, String suggestion) {
-    super(reason);
+    super(reason, null);
     this.suggestion = suggestion;
   }
 
