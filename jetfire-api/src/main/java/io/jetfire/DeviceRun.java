@@ -43,6 +43,7 @@ public final class DeviceRun implements Description {
   private final Duration queueLimit;
   private final int attempts;
   private final @Nullable BigDecimal maxCost;
+  private final boolean confirmRegressions;
 
   private DeviceRun(Builder b) {
     farm = b.farm;
@@ -60,6 +61,7 @@ public final class DeviceRun implements Description {
     queueLimit = b.queueLimit;
     attempts = b.attempts;
     maxCost = b.maxCost;
+    confirmRegressions = b.confirmRegressions;
   }
 
   /**
@@ -209,6 +211,16 @@ public final class DeviceRun implements Description {
     return Optional.ofNullable(maxCost);
   }
 
+  /**
+   * Says whether cells that look slower than they may are measured again on the same device before
+   * that is called a regression.
+   *
+   * @return false unless switched on
+   */
+  public boolean confirmRegressions() {
+    return confirmRegressions;
+  }
+
   @Override
   public boolean equals(Object o) {
     return o instanceof DeviceRun r
@@ -226,6 +238,7 @@ public final class DeviceRun implements Description {
         && timeLimit.equals(r.timeLimit)
         && queueLimit.equals(r.queueLimit)
         && attempts == r.attempts
+        && confirmRegressions == r.confirmRegressions
         && (maxCost == null
             ? r.maxCost == null
             : r.maxCost != null && maxCost.compareTo(r.maxCost) == 0);
@@ -276,6 +289,7 @@ public final class DeviceRun implements Description {
     private Duration queueLimit = Duration.ofHours(2);
     private int attempts = 2;
     private @Nullable BigDecimal maxCost;
+    private boolean confirmRegressions;
 
     private Builder(String farm) {
       this.farm = farm;
@@ -455,6 +469,21 @@ public final class DeviceRun implements Description {
      */
     public Builder maxCost(BigDecimal dollars) {
       this.maxCost = dollars;
+      return this;
+    }
+
+    /**
+     * Sets whether regressions are confirmed. A cell that is slower than the experiment's baseline,
+     * or that fails a gate on regression of latency, is then measured once more on the same device
+     * (and so is the variant that it is held against), in one further run with the same sessions
+     * and time limit; it is a regression only if both measurements say so. If the further run could
+     * exceed {@link #maxCost}, it is not made, and the cell stays undecided.
+     *
+     * @param value true to confirm
+     * @return this builder
+     */
+    public Builder confirmRegressions(boolean value) {
+      this.confirmRegressions = value;
       return this;
     }
 

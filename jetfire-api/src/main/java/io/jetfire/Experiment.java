@@ -40,6 +40,7 @@ public final class Experiment implements Description {
   private final List<DeviceRun> deviceRuns;
   private final Map<String, DeviceQuery> tiers;
   private final List<Gate> gates;
+  private final @Nullable Baseline baseline;
   private final String metadataStore;
 
   private Experiment(Builder b) {
@@ -53,6 +54,7 @@ public final class Experiment implements Description {
     deviceRuns = List.copyOf(b.deviceRuns);
     tiers = Collections.unmodifiableMap(new LinkedHashMap<>(b.tiers));
     gates = List.copyOf(b.gates);
+    baseline = b.baseline;
     metadataStore = b.metadataStore;
   }
 
@@ -157,6 +159,15 @@ public final class Experiment implements Description {
   }
 
   /**
+   * Returns the earlier run that this experiment's runs are compared with.
+   *
+   * @return empty if they are not
+   */
+  public Optional<Baseline> baseline() {
+    return Optional.ofNullable(baseline);
+  }
+
+  /**
    * Returns the id of the metadata store that runs are recorded to.
    *
    * @return {@code memory} unless another was named
@@ -204,6 +215,7 @@ public final class Experiment implements Description {
     private final List<DeviceRun> deviceRuns = new ArrayList<>();
     private final Map<String, DeviceQuery> tiers = new LinkedHashMap<>();
     private final List<Gate> gates = new ArrayList<>();
+    private @Nullable Baseline baseline;
     private String metadataStore = "memory";
 
     private Builder(String name) {
@@ -317,6 +329,17 @@ public final class Experiment implements Description {
      */
     public Builder gate(Gate value) {
       gates.add(value);
+      return this;
+    }
+
+    /**
+     * Compares runs with an earlier one, which gates on regression are held against as well.
+     *
+     * @param value the earlier run
+     * @return this builder
+     */
+    public Builder baseline(Baseline value) {
+      this.baseline = value;
       return this;
     }
 

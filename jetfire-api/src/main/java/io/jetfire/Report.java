@@ -35,6 +35,9 @@ public final class Report {
   private final @Nullable EvaluationResult sourceEvaluation;
   private final List<VariantResult> variants;
   private final List<DeviceRunResult> deviceRuns;
+  private final List<DeviceRunResult> confirmations;
+  private final @Nullable BaselineRun baseline;
+  private final List<CellComparison> comparisons;
   private final List<GateResult> gates;
   private final List<String> problems;
   private final List<String> warnings;
@@ -52,6 +55,9 @@ public final class Report {
     sourceEvaluation = b.sourceEvaluation;
     variants = List.copyOf(b.variants);
     deviceRuns = List.copyOf(b.deviceRuns);
+    confirmations = List.copyOf(b.confirmations);
+    baseline = b.baseline;
+    comparisons = List.copyOf(b.comparisons);
     gates = List.copyOf(b.gates);
     problems = List.copyOf(b.problems);
     warnings = List.copyOf(b.warnings);
@@ -68,6 +74,19 @@ public final class Report {
    */
   public static Builder builder(RunId run, String experiment, String fingerprint) {
     return new Builder(run, experiment, fingerprint);
+  }
+
+  /**
+   * Reads a report that {@link #writeTo} wrote, such as to hold another one against it. Profiles of
+   * operators, detections and gaps of logs are not in the file; everything else comes back.
+   *
+   * @param path the folder, or {@code report.json} itself
+   * @return the report
+   * @throws StorageException if the file cannot be read
+   * @throws ConfigurationException if it is no report
+   */
+  public static Report read(Path path) {
+    return Engine.find().readReport(path);
   }
 
   /**
@@ -167,6 +186,33 @@ public final class Report {
    */
   public List<DeviceRunResult> deviceRuns() {
     return deviceRuns;
+  }
+
+  /**
+   * Returns what became of cells that were measured again to confirm a regression.
+   *
+   * @return one per cell that was, or could not be, measured again
+   */
+  public List<DeviceRunResult> confirmations() {
+    return confirmations;
+  }
+
+  /**
+   * Returns the earlier run that this one is compared with.
+   *
+   * @return empty if it is compared with none
+   */
+  public Optional<BaselineRun> baseline() {
+    return Optional.ofNullable(baseline);
+  }
+
+  /**
+   * Returns how cells compare with the baseline.
+   *
+   * @return one per cell that both runs measured
+   */
+  public List<CellComparison> comparisons() {
+    return comparisons;
   }
 
   /**
@@ -289,6 +335,9 @@ public final class Report {
     private @Nullable EvaluationResult sourceEvaluation;
     private List<VariantResult> variants = List.of();
     private List<DeviceRunResult> deviceRuns = List.of();
+    private List<DeviceRunResult> confirmations = List.of();
+    private @Nullable BaselineRun baseline;
+    private List<CellComparison> comparisons = List.of();
     private List<GateResult> gates = List.of();
     private List<String> problems = List.of();
     private List<String> warnings = List.of();
@@ -367,6 +416,30 @@ public final class Report {
      */
     public Builder deviceRuns(List<DeviceRunResult> values) {
       this.deviceRuns = values;
+      return this;
+    }
+
+    /**
+     * Sets what became of cells that were measured again.
+     *
+     * @param values one per cell
+     * @return this builder
+     */
+    public Builder confirmations(List<DeviceRunResult> values) {
+      this.confirmations = values;
+      return this;
+    }
+
+    /**
+     * Sets what the run is compared with.
+     *
+     * @param run the earlier run, or null
+     * @param values one per cell that both measured
+     * @return this builder
+     */
+    public Builder baseline(@Nullable BaselineRun run, List<CellComparison> values) {
+      this.baseline = run;
+      this.comparisons = values;
       return this;
     }
 

@@ -100,6 +100,14 @@ public interface Engine {
   void write(Report report, Path directory);
 
   /**
+   * Reads a report's JSON.
+   *
+   * @param path the report's folder or its JSON file
+   * @return the report
+   */
+  Report readReport(Path path);
+
+  /**
    * Returns the standard parser.
    *
    * @return the parser

@@ -15,6 +15,7 @@ import io.jetfire.core.internal.parse.StandardParser;
 import io.jetfire.core.internal.report.MarkdownReport;
 import io.jetfire.core.internal.report.ReportFiles;
 import io.jetfire.core.internal.report.ReportJson;
+import io.jetfire.core.internal.report.ReportReader;
 import io.jetfire.core.internal.run.DefaultJetFire;
 import io.jetfire.core.internal.run.Sleeper;
 import io.jetfire.core.internal.stats.StandardStatistics;
@@ -77,5 +78,10 @@ public final class CoreEngine implements Engine {
   @Override
   public List<GateResult> judge(List<Gate> gates, Report report, Optional<Report> baseline) {
     return Gates.judge(gates, report, baseline);
+  }
+
+  @Override
+  public Report readReport(Path path) {
+    return ReportReader.read(path);
   }
 }

@@ -37,7 +37,63 @@ final class CellJudge {
     this.cell = cell;
   }
 
-  GateResult judge(Optional<DeviceRunResult> baseline) {
+  /**
+   * Judges the cell.
+   *
+   * @param baseline what a bound on regression is held against
+   * @param again the cell as it was measured again to confirm a regression
+   * @param baselineAgain what that is held against
+   * @return the judgement
+   */
+  GateResult judge(
+      Optional<DeviceRunResult> baseline,
+      Optional<DeviceRunResult> again,
+      Optional<DeviceRunResult> baselineAgain) {
+    GateResult first = judge(baseline);
+    boolean confirmable =
+        gate.bound() == Gate.Bound.REGRESSION_AT_MOST
+            && first.verdict() == Verdict.FAIL
+            && phase().isPresent();
+    if (!confirmable || again.isEmpty()) {
+      return first;
+    }
+    DeviceRunResult second = again.get();
+    if (second.metrics().isEmpty()) {
+      return with(
+          first,
+          Verdict.UNDECIDED,
+          "; not confirmed: " + second.reason().orElse("the re-run has no numbers"));
+    }
+    GateResult confirmation = new CellJudge(gate, second).judge(baselineAgain);
+    return confirmation.verdict() == Verdict.FAIL
+        ? with(first, Verdict.FAIL, "; confirmed by a re-run: " + confirmation.evidence())
+        : with(
+            first,
+            Verdict.UNDECIDED,
+            "; the re-run does not confirm it: " + confirmation.evidence());
+  }
+
+  private static GateResult with(GateResult first, Verdict verdict, String more) {
+    return new GateResult(
+        first.gate(),
+        verdict,
+        first.variant(),
+        first.cell(),
+        first.observed(),
+        first.bound(),
+        first.evidence() + more);
+  }
+
+  private Optional<Phase> phase() {
+    return switch (gate.subject()) {
+      case LATENCY -> Optional.of(Phase.INFERENCE);
+      case PREPROCESSING -> Optional.of(Phase.PREPROCESSING);
+      case POSTPROCESSING -> Optional.of(Phase.POSTPROCESSING);
+      default -> Optional.empty();
+    };
+  }
+
+  private GateResult judge(Optional<DeviceRunResult> baseline) {
     Metrics metrics = cell.metrics().orElse(null);
     if (metrics == null) {
       return undecided(
@@ -52,9 +108,8 @@ final class CellJudge {
               + metrics.failure().map(f -> f.cause() + ", " + f.message()).orElse(""));
     }
     return switch (gate.subject()) {
-      case LATENCY -> phase(metrics, Phase.INFERENCE, baseline);
-      case PREPROCESSING -> phase(metrics, Phase.PREPROCESSING, baseline);
-      case POSTPROCESSING -> phase(metrics, Phase.POSTPROCESSING, baseline);
+      case LATENCY, PREPROCESSING, POSTPROCESSING ->
+          phase(metrics, phase().orElseThrow(), baseline);
       case INIT -> single(metrics, Metric.INIT, Unit.MICROSECONDS, baseline);
       case FIRST_INFERENCE -> single(metrics, Metric.FIRST_INFERENCE, Unit.MICROSECONDS, baseline);
       case PEAK_MEMORY -> memory(metrics, baseline);
@@ -271,7 +326,8 @@ final class CellJudge {
     return undecided(
         gate.baselineVariant()
             .map(v -> "variant " + v + " was not measured in such a cell")
-            .orElse("there is no baseline run; judge the gate against one"));
+            .orElse(
+                "there is no baseline run with such a cell; name one with Experiment.baseline"));
   }
 
   private GateResult result(Verdict verdict, double value, double bound, String evidence) {

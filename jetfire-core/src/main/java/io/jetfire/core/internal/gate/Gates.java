@@ -24,10 +24,12 @@ public final class Gates {
    *
    * @param experiment the experiment
    * @param report what came out of it
+   * @param baseline what bounds on regression are held against, if there is something
    * @return in the order of the gates, at least one result for each
    */
-  public static List<GateResult> judge(Experiment experiment, Report report) {
-    return judge(experiment.gates(), report, Optional.empty());
+  public static List<GateResult> judge(
+      Experiment experiment, Report report, Optional<Report> baseline) {
+    return judge(experiment.gates(), report, baseline);
   }
 
   /**
@@ -74,7 +76,14 @@ public final class Gates {
       boolean noDelegate =
           gate.subject() == Gate.Subject.DELEGATED_SHARE && cell.delegate().equals(Delegate.CPU);
       if (selects(gate.selector(), cell) && !noDelegate) {
-        results.add(new CellJudge(gate, cell).judge(counterpart(gate, cell, report, baseline)));
+        String variant = gate.baselineVariant().orElse(cell.variant());
+        Optional<DeviceRunResult> before = counterpart(gate, cell, report, baseline);
+        Optional<DeviceRunResult> again = same(report.confirmations(), cell, cell.variant());
+        Optional<DeviceRunResult> beforeAgain =
+            gate.baselineVariant().isPresent()
+                ? same(report.confirmations(), cell, variant)
+                : before;
+        results.add(new CellJudge(gate, cell).judge(before, again, beforeAgain));
       }
     }
     return results;
@@ -88,17 +97,28 @@ public final class Gates {
     }
     String variant = gate.baselineVariant().orElse(cell.variant());
     Optional<Report> in = gate.baselineVariant().isPresent() ? Optional.of(report) : baseline;
-    return in.flatMap(
-        r ->
-            r.deviceRuns().stream()
-                .filter(
-                    c ->
-                        c.variant().equals(variant)
-                            && c.farm().equals(cell.farm())
-                            && c.device().id().equals(cell.device().id())
-                            && c.delegate().equals(cell.delegate())
-                            && c.threads() == cell.threads())
-                .findFirst());
+    return in.flatMap(r -> same(r.deviceRuns(), cell, variant));
+  }
+
+  /**
+   * Finds the cell of another run, or the cell of another variant in the same run.
+   *
+   * @param cells where to look
+   * @param cell the cell
+   * @param variant the variant wanted, the cell's own or another
+   * @return the cell on the same farm and device with the same delegate and number of threads
+   */
+  static Optional<DeviceRunResult> same(
+      List<DeviceRunResult> cells, DeviceRunResult cell, String variant) {
+    return cells.stream()
+        .filter(
+            c ->
+                c.variant().equals(variant)
+                    && c.farm().equals(cell.farm())
+                    && c.device().id().equals(cell.device().id())
+                    && c.delegate().equals(cell.delegate())
+                    && c.threads() == cell.threads())
+        .findFirst();
   }
 
   private static List<GateResult> variants(Gate gate, Report report, Optional<Report> baseline) {

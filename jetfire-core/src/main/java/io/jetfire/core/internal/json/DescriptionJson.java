@@ -3,6 +3,7 @@ package io.jetfire.core.internal.json;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.jetfire.Baseline;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Converter;
 import io.jetfire.Dataset;
@@ -19,6 +20,7 @@ import io.jetfire.OutputDecoder;
 import io.jetfire.Preprocessing;
 import io.jetfire.Recipe;
 import io.jetfire.References;
+import io.jetfire.RunId;
 import io.jetfire.SsdAnchors;
 import io.jetfire.TensorType;
 import io.jetfire.Training;
@@ -67,15 +69,17 @@ public final class DescriptionJson {
   }
 
   /**
-   * Hashes a description. Where a model file lies does not matter, only what is in it.
+   * Hashes a description. Where a file lies does not matter, only what is in it.
    *
    * @param description the description
    * @return 64 hexadecimal digits
    */
   public static String fingerprint(Description description) {
     ObjectNode tree = write(description);
-    if (tree.get("model") instanceof ObjectNode model) {
-      model.remove("path");
+    for (String file : new String[] {"model", "baseline"}) {
+      if (tree.get(file) instanceof ObjectNode o) {
+        o.remove("path");
+      }
     }
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
@@ -135,7 +139,23 @@ public final class DescriptionJson {
     e.tiers().forEach((tier, query) -> tiers.put(tier, query.toString()));
     ArrayNode gates = o.putArray("gates");
     e.gates().forEach(g -> gates.add(GateJson.write(g)));
+    e.baseline().ifPresent(b -> o.set("baseline", baseline(b)));
     return o.put("recordTo", e.metadataStore());
+  }
+
+  private static ObjectNode baseline(Baseline b) {
+    ObjectNode o =
+        typed(
+            switch (b.kind()) {
+              case REPORT -> "report";
+              case RUN -> "run";
+              case LAST_RUN -> "last-run";
+            });
+    b.report().ifPresent(p -> o.put("path", p.toString()));
+    b.sha256().ifPresent(h -> o.put("sha256", h));
+    b.run().ifPresent(r -> o.put("run", r.value()));
+    b.experiment().ifPresent(e -> o.put("experiment", e));
+    return o.put("margin", b.margin());
   }
 
   private static ObjectNode training(Training t) {
@@ -291,6 +311,9 @@ public final class DescriptionJson {
         .put("queueLimit", r.queueLimit().toString())
         .put("attempts", r.attempts());
     r.maxCost().ifPresent(c -> o.put("maxCost", c.toPlainString()));
+    if (r.confirmRegressions()) {
+      o.put("confirmRegressions", true);
+    }
     return o;
   }
 
@@ -337,6 +360,9 @@ public final class DescriptionJson {
       JsonFields tiers = f.object("tiers");
       tiers.names().forEach(t -> b.tier(t, DeviceQuery.parse(tiers.text(t))));
       f.objects("gates").forEach(g -> b.gate(GateJson.read(g)));
+      if (f.has("baseline")) {
+        b.baseline(baseline(f.object("baseline")));
+      }
       b.recordTo(f.text("recordTo"));
       raiseMissing();
       return b.build();
@@ -396,13 +422,46 @@ public final class DescriptionJson {
       return training;
     }
 
-    private static Model model(JsonFields f) {
-      Path path;
+    private static Baseline baseline(JsonFields f) {
+      Baseline baseline =
+          switch (f.text("type")) {
+            case "report" -> saved(f);
+            case "run" -> Baseline.run(new RunId(f.text("run")));
+            case "last-run" -> Baseline.lastRunOf(f.text("experiment"));
+            default -> throw f.error("has an unknown type '" + f.text("type") + "'");
+          };
+      return baseline.margin(f.number("margin"));
+    }
+
+    private static Baseline saved(JsonFields f) {
+      Path path = path(f);
+      if (!Files.isRegularFile(path)) {
+        throw new ConfigurationException(
+            "The baseline's report " + path + ", which the description names, is not there");
+      }
+      Baseline baseline = Baseline.report(path);
+      if (!baseline.sha256().orElse("").equals(f.text("sha256"))) {
+        throw new ConfigurationException(
+            "The baseline's report "
+                + path
+                + " has changed: its SHA-256 is "
+                + baseline.sha256().orElse("")
+                + ", the description says "
+                + f.text("sha256"));
+      }
+      return baseline;
+    }
+
+    private static Path path(JsonFields f) {
       try {
-        path = Path.of(f.text("path"));
+        return Path.of(f.text("path"));
       } catch (InvalidPathException e) {
         throw f.error("has a path that is none on this system (" + e.getMessage() + ")");
       }
+    }
+
+    private static Model model(JsonFields f) {
+      Path path = path(f);
       if (!Files.isRegularFile(path)) {
         throw new ConfigurationException(
             "The model file " + path + ", which the description names, is not there");
@@ -582,7 +641,8 @@ public final class DescriptionJson {
           .sessions(f.integer("sessions"))
           .interleaved(f.bool("interleaved"))
           .frameCount(f.integer("frameCount"))
-          .attempts(f.integer("attempts"));
+          .attempts(f.integer("attempts"))
+          .confirmRegressions(f.has("confirmRegressions") && f.bool("confirmRegressions"));
       try {
         b.timeLimit(Duration.parse(f.text("timeLimit")));
         f.optionalText("queueLimit").ifPresent(q -> b.queueLimit(Duration.parse(q)));

@@ -9,10 +9,16 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /** Gates as JSON. */
-final class GateJson {
+public final class GateJson {
   private GateJson() {}
 
-  static ObjectNode write(Gate g) {
+  /**
+   * Writes a gate.
+   *
+   * @param g the gate
+   * @return its tree
+   */
+  public static ObjectNode write(Gate g) {
     ObjectNode o = Json.object().put("subject", g.subject().name());
     g.percentile().ifPresent(p -> o.put("percentile", p));
     g.evaluationMetric().ifPresent(m -> o.put("evaluationMetric", m));
@@ -27,7 +33,13 @@ final class GateJson {
     return o;
   }
 
-  static Gate read(JsonFields f) {
+  /**
+   * Reads a gate.
+   *
+   * @param f its fields
+   * @return the gate
+   */
+  public static Gate read(JsonFields f) {
     return Gate.of(
         f.constant("subject", Gate.Subject.class),
         f.has("percentile") ? OptionalInt.of(f.integer("percentile")) : OptionalInt.empty(),

@@ -8,11 +8,17 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** Reads the fields of a JSON object, with errors that say where they are. */
-final class JsonFields {
+public final class JsonFields {
   private final JsonNode node;
   private final String place;
 
-  JsonFields(JsonNode node, String place) {
+  /**
+   * Reads an object.
+   *
+   * @param node the object
+   * @param place where it is, for errors
+   */
+  public JsonFields(JsonNode node, String place) {
     this.node = node;
     this.place = place;
     if (!node.isObject()) {
@@ -20,20 +26,43 @@ final class JsonFields {
     }
   }
 
-  ConfigurationException error(String problem) {
+  /**
+   * Makes an error that says where it is.
+   *
+   * @param problem what is wrong
+   * @return the error
+   */
+  public ConfigurationException error(String problem) {
     return new ConfigurationException(
         "The JSON is no description that JetFire wrote: " + place + " " + problem);
   }
 
-  JsonNode node() {
+  /**
+   * Returns the object.
+   *
+   * @return the object
+   */
+  public JsonNode node() {
     return node;
   }
 
-  boolean has(String name) {
+  /**
+   * Says whether a field is there and not null.
+   *
+   * @param name the field
+   * @return whether it is
+   */
+  public boolean has(String name) {
     return node.hasNonNull(name);
   }
 
-  JsonNode required(String name) {
+  /**
+   * Returns a field.
+   *
+   * @param name the field
+   * @return its value, never null
+   */
+  public JsonNode required(String name) {
     JsonNode value = node.get(name);
     if (value == null || value.isNull()) {
       throw error("lacks '" + name + "'");
@@ -41,7 +70,13 @@ final class JsonFields {
     return value;
   }
 
-  String text(String name) {
+  /**
+   * Returns a text.
+   *
+   * @param name the field
+   * @return the text
+   */
+  public String text(String name) {
     JsonNode value = required(name);
     if (!value.isTextual()) {
       throw error("has '" + name + "', which should be a text");
@@ -49,11 +84,23 @@ final class JsonFields {
     return value.textValue();
   }
 
-  Optional<String> optionalText(String name) {
+  /**
+   * Returns a text that may be absent.
+   *
+   * @param name the field
+   * @return the text, if the field is there
+   */
+  public Optional<String> optionalText(String name) {
     return has(name) ? Optional.of(text(name)) : Optional.empty();
   }
 
-  int integer(String name) {
+  /**
+   * Returns an integer.
+   *
+   * @param name the field
+   * @return the integer
+   */
+  public int integer(String name) {
     JsonNode value = required(name);
     if (!value.canConvertToInt() || !value.isIntegralNumber()) {
       throw error("has '" + name + "', which should be an integer");
@@ -61,7 +108,13 @@ final class JsonFields {
     return value.intValue();
   }
 
-  long longInteger(String name) {
+  /**
+   * Returns an integer of 64 bits.
+   *
+   * @param name the field
+   * @return the integer
+   */
+  public long longInteger(String name) {
     JsonNode value = required(name);
     if (!value.canConvertToLong() || !value.isIntegralNumber()) {
       throw error("has '" + name + "', which should be an integer");
@@ -69,7 +122,13 @@ final class JsonFields {
     return value.longValue();
   }
 
-  double number(String name) {
+  /**
+   * Returns a number.
+   *
+   * @param name the field
+   * @return the number
+   */
+  public double number(String name) {
     JsonNode value = required(name);
     if (!value.isNumber()) {
       throw error("has '" + name + "', which should be a number");
@@ -77,7 +136,13 @@ final class JsonFields {
     return value.doubleValue();
   }
 
-  boolean bool(String name) {
+  /**
+   * Returns a truth value.
+   *
+   * @param name the field
+   * @return the value
+   */
+  public boolean bool(String name) {
     JsonNode value = required(name);
     if (!value.isBoolean()) {
       throw error("has '" + name + "', which should be true or false");
@@ -85,7 +150,15 @@ final class JsonFields {
     return value.booleanValue();
   }
 
-  <E extends Enum<E>> E constant(String name, Class<E> type) {
+  /**
+   * Returns a constant by its name in any case.
+   *
+   * @param name the field
+   * @param type the constants
+   * @param <E> the constants
+   * @return the constant
+   */
+  public <E extends Enum<E>> E constant(String name, Class<E> type) {
     String value = text(name);
     for (E constant : type.getEnumConstants()) {
       if (constant.name().equals(value.toUpperCase(Locale.ROOT))) {
@@ -101,11 +174,23 @@ final class JsonFields {
             + List.of(type.getEnumConstants()));
   }
 
-  JsonFields object(String name) {
+  /**
+   * Returns an object.
+   *
+   * @param name the field
+   * @return its fields
+   */
+  public JsonFields object(String name) {
     return new JsonFields(required(name), place + "." + name);
   }
 
-  List<JsonFields> objects(String name) {
+  /**
+   * Returns a list of objects.
+   *
+   * @param name the field
+   * @return their fields
+   */
+  public List<JsonFields> objects(String name) {
     List<JsonFields> list = new ArrayList<>();
     int i = 0;
     for (JsonNode element : array(name)) {
@@ -114,7 +199,13 @@ final class JsonFields {
     return list;
   }
 
-  List<String> texts(String name) {
+  /**
+   * Returns a list of texts.
+   *
+   * @param name the field
+   * @return the texts
+   */
+  public List<String> texts(String name) {
     List<String> list = new ArrayList<>();
     for (JsonNode element : array(name)) {
       if (!element.isTextual()) {
@@ -125,7 +216,13 @@ final class JsonFields {
     return list;
   }
 
-  List<Double> numbers(String name) {
+  /**
+   * Returns a list of numbers.
+   *
+   * @param name the field
+   * @return the numbers
+   */
+  public List<Double> numbers(String name) {
     List<Double> list = new ArrayList<>();
     for (JsonNode element : array(name)) {
       if (!element.isNumber()) {
@@ -136,7 +233,13 @@ final class JsonFields {
     return list;
   }
 
-  int[] integers(String name) {
+  /**
+   * Returns a list of integers.
+   *
+   * @param name the field
+   * @return the integers
+   */
+  public int[] integers(String name) {
     List<Integer> list = new ArrayList<>();
     for (JsonNode element : array(name)) {
       if (!element.canConvertToInt() || !element.isIntegralNumber()) {
@@ -147,7 +250,12 @@ final class JsonFields {
     return list.stream().mapToInt(i -> i).toArray();
   }
 
-  List<String> names() {
+  /**
+   * Returns the names of the fields.
+   *
+   * @return the names in order
+   */
+  public List<String> names() {
     List<String> list = new ArrayList<>();
     node.fieldNames().forEachRemaining(list::add);
     return list;

@@ -79,12 +79,24 @@ public final class StageJson {
    */
   public static Optional<TrainedModel> trained(JsonNode node) {
     JsonFields f = new JsonFields(node, "the trained model");
+    return model(f.required("model")).map(m -> trained(node, m));
+  }
+
+  /**
+   * Reads a trained model whose file need not be there.
+   *
+   * @param node its tree
+   * @param model the model
+   * @return the trained model
+   */
+  public static TrainedModel trained(JsonNode node, Model model) {
+    JsonFields f = new JsonFields(node, "the trained model");
     List<TrainedModel.Epoch> epochs = new ArrayList<>();
     for (JsonFields e : f.objects("epochs")) {
       epochs.add(
           new TrainedModel.Epoch(e.integer("number"), number(e, "loss"), doubles(e, "metrics")));
     }
-    return model(f.required("model")).map(m -> new TrainedModel(m, epochs, texts(f, "properties")));
+    return new TrainedModel(model, epochs, texts(f, "properties"));
   }
 
   /**
@@ -113,16 +125,25 @@ public final class StageJson {
    */
   public static Optional<ConvertedModel> converted(JsonNode node) {
     JsonFields f = new JsonFields(node, "the converted model");
-    return model(f.required("model"))
-        .map(
-            m ->
-                new ConvertedModel(
-                    f.text("variant"),
-                    DescriptionJson.recipe(f.required("recipe")),
-                    m,
-                    f.text("sourceSha256"),
-                    f.texts("notes"),
-                    texts(f, "properties")));
+    return model(f.required("model")).map(m -> converted(node, m));
+  }
+
+  /**
+   * Reads a converted model whose file need not be there.
+   *
+   * @param node its tree
+   * @param model the model
+   * @return the converted model
+   */
+  public static ConvertedModel converted(JsonNode node, Model model) {
+    JsonFields f = new JsonFields(node, "the converted model");
+    return new ConvertedModel(
+        f.text("variant"),
+        DescriptionJson.recipe(f.required("recipe")),
+        model,
+        f.text("sourceSha256"),
+        f.texts("notes"),
+        texts(f, "properties"));
   }
 
   /**

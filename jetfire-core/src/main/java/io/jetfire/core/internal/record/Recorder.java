@@ -48,7 +48,13 @@ public final class Recorder {
   private static final Logger LOG = LoggerFactory.getLogger(Recorder.class);
 
   private static final String EXPERIMENT = "jetfire.Experiment";
-  private static final String RUN = "jetfire.Run";
+
+  /** The type of a run's context. */
+  public static final String RUN = "jetfire.Run";
+
+  /** The fact that tells where the report of a run is, as a URI. */
+  public static final String REPORT = "report";
+
   private static final String DATASET = "jetfire.Dataset";
   private static final String MODEL = "jetfire.Model";
   private static final String METRICS = "jetfire.Metrics";
@@ -223,10 +229,11 @@ public final class Recorder {
    * Records how the run ended, and what could not be recorded before.
    *
    * @param state how it ended
+   * @param facts what else to record of the run, by name
    * @return why something could not be recorded; empty if everything was
    */
-  public synchronized List<String> end(RunState state) {
-    attempt(() -> store.putContext(runContext(state)));
+  public synchronized List<String> end(RunState state, Map<String, String> facts) {
+    attempt(() -> store.putContext(runContext(state, facts)));
     List<String> problems = new ArrayList<>(refused);
     failure.ifPresent(problems::add);
     return problems;
@@ -278,12 +285,14 @@ public final class Recorder {
     return Execution.builder(type).name(run + "/" + step).lastKnownState(state);
   }
 
-  private Context runContext(RunState state) {
-    return Context.builder(RUN, run.value())
-        .property("state", state.name())
-        .property("experiment", experiment)
-        .property("fingerprint", fingerprint)
-        .build();
+  private Context runContext(RunState state, Map<String, String> facts) {
+    Context.Builder context =
+        Context.builder(RUN, run.value())
+            .property("state", state.name())
+            .property("experiment", experiment)
+            .property("fingerprint", fingerprint);
+    facts.forEach(context::customProperty);
+    return context.build();
   }
 
   private Context experimentContext() {
@@ -292,7 +301,10 @@ public final class Recorder {
 
   private synchronized void record(Recording.Builder recording) {
     Recording whole =
-        recording.context(runContext(RunState.RUNNING)).context(experimentContext()).build();
+        recording
+            .context(runContext(RunState.RUNNING, Map.of()))
+            .context(experimentContext())
+            .build();
     attempt(() -> store.record(whole));
   }
 
@@ -376,7 +388,7 @@ public final class Recorder {
                 .property("outcome", PropertyType.STRING)
                 .build()));
     Context parent = store.putContext(experimentContext());
-    Context child = store.putContext(runContext(RunState.RUNNING));
+    Context child = store.putContext(runContext(RunState.RUNNING, Map.of()));
     store.putParentContext(child.storedId(), parent.storedId());
   }
 

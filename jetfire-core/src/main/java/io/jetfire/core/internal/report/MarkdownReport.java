@@ -1,5 +1,8 @@
 package io.jetfire.core.internal.report;
 
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
+import io.jetfire.Comparison.Decision;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.EvaluationResult;
 import io.jetfire.GateResult;
@@ -61,6 +64,7 @@ public final class MarkdownReport {
     list("Problems", report.problems());
     list("Warnings", report.warnings());
     gates();
+    comparisons();
     variants();
     cells();
     classes();
@@ -90,6 +94,44 @@ public final class MarkdownReport {
           g.evidence());
     }
     out.append(table);
+  }
+
+  private void comparisons() {
+    if (report.baseline().isEmpty()) {
+      return;
+    }
+    BaselineRun b = report.baseline().get();
+    heading("Compared with the baseline");
+    line(
+        String.format(
+            Locale.ROOT,
+            "Run `%s` of %s, started %s; differences of latency within %.3g %% do not count.",
+            b.run(),
+            escape(b.experiment()),
+            b.started().truncatedTo(ChronoUnit.SECONDS),
+            b.margin() * 100));
+    if (report.comparisons().isEmpty()) {
+      return;
+    }
+    line("");
+    Table table = new Table("decision", "cell", "device", "p50 before (ms)", "p50 (ms)", "why");
+    for (CellComparison c : report.comparisons()) {
+      table.row(
+          c.comparison().decision().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+              + (c.first().isPresent() && c.comparison().decision() == Decision.WORSE
+                  ? ", confirmed"
+                  : ""),
+          c.cell(),
+          c.device().name(),
+          micros(c.comparison().baselineMicros()),
+          micros(c.comparison().candidateMicros()),
+          c.comparison().reason());
+    }
+    out.append(table);
+  }
+
+  private static String micros(OptionalDouble value) {
+    return value.isPresent() ? ms(value.getAsDouble() / 1000) : ABSENT;
   }
 
   private void variants() {
@@ -170,10 +212,15 @@ public final class MarkdownReport {
   }
 
   private void cells() {
-    if (report.deviceRuns().isEmpty()) {
+    cells("Devices", report.deviceRuns());
+    cells("Measured again to confirm regressions", report.confirmations());
+  }
+
+  private void cells(String title, List<DeviceRunResult> cells) {
+    if (cells.isEmpty()) {
       return;
     }
-    heading("Devices");
+    heading(title);
     Table table =
         new Table(
             "variant",
@@ -192,7 +239,7 @@ public final class MarkdownReport {
             "post p50 (ms)",
             "peak memory (MB)",
             "delegated");
-    for (DeviceRunResult c : report.deviceRuns()) {
+    for (DeviceRunResult c : cells) {
       table.row(
           c.variant(),
           c.device().name(),
@@ -220,7 +267,7 @@ public final class MarkdownReport {
           share(c));
     }
     out.append(table);
-    for (DeviceRunResult c : report.deviceRuns()) {
+    for (DeviceRunResult c : cells) {
       c.reason()
           .ifPresent(
               r ->

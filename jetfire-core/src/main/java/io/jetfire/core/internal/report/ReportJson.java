@@ -2,9 +2,13 @@ package io.jetfire.core.internal.report;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
+import io.jetfire.Comparison;
 import io.jetfire.DelegatePlacement;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.GateResult;
+import io.jetfire.Interval;
 import io.jetfire.Latency;
 import io.jetfire.Measurement;
 import io.jetfire.Metrics;
@@ -12,6 +16,7 @@ import io.jetfire.Report;
 import io.jetfire.Samples;
 import io.jetfire.ValidityReport;
 import io.jetfire.VariantResult;
+import io.jetfire.core.internal.json.GateJson;
 import io.jetfire.core.internal.json.Json;
 import io.jetfire.core.internal.json.StageJson;
 import java.util.Locale;
@@ -47,6 +52,15 @@ public final class ReportJson {
     r.variants().forEach(v -> variants.add(variant(v)));
     ArrayNode cells = o.putArray("deviceRuns");
     r.deviceRuns().forEach(c -> cells.add(cell(c)));
+    if (!r.confirmations().isEmpty()) {
+      ArrayNode again = o.putArray("confirmations");
+      r.confirmations().forEach(c -> again.add(cell(c)));
+    }
+    r.baseline().ifPresent(b -> o.set("baseline", baseline(b)));
+    if (!r.comparisons().isEmpty()) {
+      ArrayNode comparisons = o.putArray("comparisons");
+      r.comparisons().forEach(c -> comparisons.add(comparison(c)));
+    }
     ArrayNode gates = o.putArray("gates");
     r.gates().forEach(g -> gates.add(gate(g)));
     ArrayNode problems = o.putArray("problems");
@@ -56,6 +70,46 @@ public final class ReportJson {
     ObjectNode environment = o.putObject("environment");
     r.environment().forEach(environment::put);
     return o;
+  }
+
+  private static ObjectNode baseline(BaselineRun b) {
+    return Json.object()
+        .put("run", b.run().value())
+        .put("experiment", b.experiment())
+        .put("fingerprint", b.fingerprint())
+        .put("started", b.started().toString())
+        .put("margin", b.margin());
+  }
+
+  private static ObjectNode comparison(CellComparison c) {
+    ObjectNode o =
+        Json.object()
+            .put("variant", c.variant())
+            .put("cell", c.cell())
+            .put("farm", c.farm())
+            .put("deviceId", c.device().id());
+    o.set("comparison", comparison(c.comparison()));
+    c.first().ifPresent(f -> o.set("first", comparison(f)));
+    return o;
+  }
+
+  private static ObjectNode comparison(Comparison c) {
+    ObjectNode o =
+        Json.object()
+            .put("decision", c.decision().name())
+            .put("reason", c.reason())
+            .put("margin", c.margin());
+    c.baselineMicros().ifPresent(x -> o.put("baselineMicros", x));
+    c.candidateMicros().ifPresent(x -> o.put("candidateMicros", x));
+    c.change().ifPresent(x -> o.put("change", x));
+    c.interval().ifPresent(i -> o.set("interval", interval(i)));
+    o.put("baselineSessions", c.baselineSessions()).put("candidateSessions", c.candidateSessions());
+    c.moreSessions().ifPresent(x -> o.put("moreSessions", x));
+    return o;
+  }
+
+  private static ObjectNode interval(Interval i) {
+    return Json.object().put("low", i.low()).put("high", i.high()).put("level", i.level());
   }
 
   private static ObjectNode variant(VariantResult v) {
@@ -101,13 +155,7 @@ public final class ReportJson {
             .put("warmup", v.warmup())
             .put("outliers", v.outliers());
     v.medianMicros().ifPresent(x -> o.put("medianMicros", x));
-    v.medianInterval()
-        .ifPresent(
-            i ->
-                o.putObject("medianInterval")
-                    .put("low", i.low())
-                    .put("high", i.high())
-                    .put("level", i.level()));
+    v.medianInterval().ifPresent(i -> o.set("medianInterval", interval(i)));
     v.effectiveRuns().ifPresent(x -> o.put("effectiveRuns", x));
     v.coefficientOfVariation().ifPresent(x -> o.put("coefficientOfVariation", x));
     v.medianAbsoluteDeviationMicros().ifPresent(x -> o.put("medianAbsoluteDeviationMicros", x));
@@ -123,7 +171,14 @@ public final class ReportJson {
   }
 
   private static ObjectNode metrics(Metrics m) {
-    ObjectNode o = Json.object();
+    ObjectNode o = Json.object().put("ending", m.ending().name());
+    m.failure()
+        .ifPresent(
+            f ->
+                o.putObject("failure")
+                    .put("cause", f.cause().name())
+                    .put("message", f.message())
+                    .put("line", f.line()));
     ObjectNode values = o.putObject("values");
     m.values().forEach((k, v) -> values.set(key(k.name()), measurement(v)));
     ObjectNode latencies = o.putObject("latencies");
@@ -144,6 +199,7 @@ public final class ReportJson {
       p.delegatedNodes().ifPresent(n -> node.put("delegatedNodes", n));
       p.totalNodes().ifPresent(n -> node.put("totalNodes", n));
       p.partitions().ifPresent(n -> node.put("partitions", n));
+      p.delegateKernels().ifPresent(n -> node.put("delegateKernels", n));
     }
     o.put("silentCpuFallback", m.silentCpuFallback());
     o.put("framesWithDetections", m.detections().size());
@@ -178,11 +234,13 @@ public final class ReportJson {
     g.cell().ifPresent(c -> o.put("cell", c));
     g.observed().ifPresent(v -> o.put("observed", v));
     g.bound().ifPresent(v -> o.put("bound", v));
-    return o.put("evidence", g.evidence());
+    o.put("evidence", g.evidence());
+    o.set("definition", GateJson.write(g.gate()));
+    return o;
   }
 
   /** PEAK_MEMORY becomes peakMemory. */
-  private static String key(String constant) {
+  static String key(String constant) {
     StringBuilder s = new StringBuilder();
     for (String word : constant.toLowerCase(Locale.ROOT).split("_")) {
       s.append(s.length() == 0 ? word : Character.toUpperCase(word.charAt(0)) + word.substring(1));

@@ -193,6 +193,19 @@ public final class DefaultJetFire implements JetFire {
     } catch (ConfigurationException e) {
       problems.add(e.getMessage());
     }
+    if (run.confirmRegressions()) {
+      warnings.add(
+          "regressions on "
+              + run.farm()
+              + " are confirmed by one further run per device, within the cost limit: up to twice"
+              + " the time and cost");
+      if (!compares(experiment)) {
+        warnings.add(
+            "there is nothing to confirm on "
+                + run.farm()
+                + ": no baseline, and no gate on regression");
+      }
+    }
     if (run.sessions() < 2) {
       warnings.add(
           "one session on "
@@ -210,7 +223,8 @@ public final class DefaultJetFire implements JetFire {
   }
 
   private static boolean compares(Experiment experiment) {
-    return experiment.gates().stream().anyMatch(g -> g.bound() == Gate.Bound.REGRESSION_AT_MOST);
+    return experiment.baseline().isPresent()
+        || experiment.gates().stream().anyMatch(g -> g.bound() == Gate.Bound.REGRESSION_AT_MOST);
   }
 
   private boolean need(ProviderKind<?> kind, String id, List<String> problems) {
@@ -388,16 +402,18 @@ public final class DefaultJetFire implements JetFire {
       new DeviceRuns(
               client, directory, new Events(id, client.listeners()), Cancellation.NEVER, Map.of())
           .run(
-              "farm",
-              id.value(),
-              deviceRun,
-              variants,
-              workload,
-              result -> {
-                synchronized (results) {
-                  results.add(result);
-                }
-              });
+              new DeviceRuns.Job(
+                  "farm",
+                  id.value(),
+                  deviceRun,
+                  variants,
+                  workload,
+                  result -> {
+                    synchronized (results) {
+                      results.add(result);
+                    }
+                  },
+                  Optional.empty()));
     }
     return List.copyOf(results);
   }

@@ -9,7 +9,6 @@ import io.jetfire.DeviceQuery;
 import io.jetfire.DeviceRun;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.Evaluation;
-import io.jetfire.Experiment;
 import io.jetfire.JetFireException;
 import io.jetfire.Latency;
 import io.jetfire.Measurement;
@@ -46,6 +45,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
@@ -131,42 +131,45 @@ final class DeviceRuns {
                     .setScale(2, RoundingMode.UP));
   }
 
+  /** What to do about cells that look like regressions. */
+  interface Confirmation {
+    /** Finds cells to measure again among the results of one device; their ids. */
+    Set<String> suspects(List<DeviceRunResult> results);
+
+    /** Is told what became of a cell that was, or could not be, measured again. */
+    void accept(DeviceRunResult again);
+  }
+
   /**
-   * Runs one description on all its devices.
+   * One description with what is needed to run it.
    *
    * @param checkpoint names the checkpoints
    * @param requestKey unique to the run and the description
    * @param description what to measure
    * @param models the variants
-   * @param experiment preprocessing, decoding and samples
+   * @param workload what they are fed with
    * @param onResult is told of each cell as it is known
+   * @param confirmation what to do about regressions; empty to take them as they are
    */
-  void run(
-      String checkpoint,
-      String requestKey,
-      DeviceRun description,
-      Map<String, Model> models,
-      Experiment experiment,
-      Consumer<DeviceRunResult> onResult) {
-    Workload workload =
-        workload(
-            description,
-            experiment.preprocessing(),
-            experiment.decoding(),
-            experiment.evaluation());
-    run(checkpoint, requestKey, description, models, workload, onResult);
-  }
-
-  void run(
+  record Job(
       String checkpoint,
       String requestKey,
       DeviceRun description,
       Map<String, Model> models,
       Workload workload,
-      Consumer<DeviceRunResult> onResult) {
+      Consumer<DeviceRunResult> onResult,
+      Optional<Confirmation> confirmation) {}
+
+  /**
+   * Runs one description on all its devices.
+   *
+   * @param job the description
+   */
+  void run(Job job) {
+    DeviceRun description = job.description;
     DeviceFarm farm = client.providers().get(ProviderKind.DEVICE_FARM, description.farm());
     List<Device> devices = wanted(catalogue(client, farm, cancellation), description);
-    checkCost(farm, description, devices);
+    Budget budget = budget(farm, description, devices);
     Semaphore slots = new Semaphore(farm.capabilities().concurrentRuns());
     List<FutureTask<Boolean>> perDevice = new ArrayList<>();
     for (Device device : devices) {
@@ -175,15 +178,7 @@ final class DeviceRuns {
               () -> {
                 slots.acquireUninterruptibly();
                 try {
-                  onDevice(
-                      farm,
-                      checkpoint,
-                      requestKey,
-                      description,
-                      device,
-                      models,
-                      workload,
-                      onResult);
+                  onDevice(farm, job, device, budget);
                 } finally {
                   slots.release();
                 }
@@ -193,9 +188,37 @@ final class DeviceRuns {
     Tasks.all(client.executor(), perDevice);
   }
 
-  private static void checkCost(DeviceFarm farm, DeviceRun description, List<Device> devices) {
+  /** How many runs may still be started by the cost limit. */
+  private static final class Budget {
+    private final Optional<BigDecimal> limit;
+    private final BigDecimal one;
+    private BigDecimal reserved;
+
+    Budget(Optional<BigDecimal> limit, BigDecimal one, long runs) {
+      this.limit = limit;
+      this.one = one;
+      this.reserved = one.multiply(BigDecimal.valueOf(runs));
+    }
+
+    /** Gives back attempts that were not needed. */
+    synchronized void release(int runs) {
+      reserved = reserved.subtract(one.multiply(BigDecimal.valueOf(runs)));
+    }
+
+    /** Takes one further run if that cannot exceed the limit. */
+    synchronized boolean takeOne() {
+      BigDecimal with = reserved.add(one);
+      if (limit.isPresent() && with.compareTo(limit.get()) > 0) {
+        return false;
+      }
+      reserved = with;
+      return true;
+    }
+  }
+
+  private static Budget budget(DeviceFarm farm, DeviceRun description, List<Device> devices) {
     if (description.maxCost().isEmpty()) {
-      return;
+      return new Budget(Optional.empty(), BigDecimal.ZERO, 0);
     }
     BigDecimal limit = description.maxCost().get();
     Optional<BigDecimal> one = maxCost(farm.capabilities(), description.timeLimit());
@@ -225,6 +248,8 @@ final class DeviceRuns {
               + limit
               + "; lower the time limit, the attempts or the devices, or raise the limit");
     }
+    return new Budget(
+        Optional.of(limit), one.get(), (long) devices.size() * description.attempts());
   }
 
   /** The first samples of a dataset; reading one is user code, whose errors say so. */
@@ -252,103 +277,129 @@ final class DeviceRuns {
     return new Workload(frames, preprocessing, decoding);
   }
 
-  private void onDevice(
+  private void onDevice(DeviceFarm farm, Job job, Device device, Budget budget) {
+    List<Cell> cells = cells(farm, job, device);
+    if (cells.isEmpty()) {
+      return;
+    }
+    String key = job.checkpoint + "-" + RunDirectory.safe(device.id());
+    int attempts = job.description.attempts();
+    Measured measured = measure(farm, job, device, cells, key, attempts);
+    budget.release(attempts - measured.attempts);
+    measured.results.forEach(job.onResult);
+    if (job.confirmation.isPresent() && job.description.confirmRegressions()) {
+      confirm(farm, job, device, cells, measured.results, budget);
+    }
+  }
+
+  /** Measures cells again that look like regressions: once, on the same device, all together. */
+  private void confirm(
       DeviceFarm farm,
-      String checkpoint,
-      String requestKey,
-      DeviceRun description,
+      Job job,
       Device device,
-      Map<String, Model> models,
-      Workload workload,
-      Consumer<DeviceRunResult> onResult) {
-    Capabilities capabilities = farm.capabilities();
+      List<Cell> cells,
+      List<DeviceRunResult> results,
+      Budget budget) {
+    Confirmation confirmation = job.confirmation.orElseThrow();
+    Set<String> ids = confirmation.suspects(results);
+    List<Cell> suspects = cells.stream().filter(c -> ids.contains(c.id())).toList();
+    if (suspects.isEmpty() || cancellation.isRequested()) {
+      return;
+    }
+    if (!budget.takeOne()) {
+      String reason =
+          "the re-run that would confirm it could exceed the cost limit of $"
+              + job.description.maxCost().orElseThrow();
+      for (Cell cell : suspects) {
+        confirmation.accept(unmeasured(job, device, cell, Outcome.SKIPPED, reason));
+      }
+      return;
+    }
+    String key = job.checkpoint + "-" + RunDirectory.safe(device.id()) + "-confirm";
+    measure(farm, job, device, suspects, key, 1).results.forEach(confirmation::accept);
+  }
+
+  private List<Cell> cells(DeviceFarm farm, Job job, Device device) {
+    DeviceRun description = job.description;
+    Set<Delegate> able = farm.capabilities().delegates();
     List<Cell> cells = new ArrayList<>();
-    for (String variant : variants(description, models.keySet())) {
+    for (String variant : variants(description, job.models.keySet())) {
       for (Delegate delegate : description.delegates()) {
         for (int threads : description.threads()) {
-          String id = variant + "/" + delegate + "/" + threads;
-          Model model = Objects.requireNonNull(models.get(variant));
           Cell cell =
               new Cell(
-                  id,
+                  variant + "/" + delegate + "/" + threads,
                   variant,
-                  model,
+                  Objects.requireNonNull(job.models.get(variant)),
                   delegate,
                   threads,
                   description.warmupRuns(),
                   description.runs());
-          if (capabilities.delegates().isEmpty() || capabilities.delegates().contains(delegate)) {
+          if (able.isEmpty() || able.contains(delegate)) {
             cells.add(cell);
           } else {
-            onResult.accept(
-                result(
-                    description,
-                    device,
-                    cell,
-                    Outcome.SKIPPED,
-                    Optional.of(
-                        "the farm '"
-                            + description.farm()
-                            + "' has no delegate "
-                            + delegate
-                            + "; it has "
-                            + capabilities.delegates()),
-                    Optional.empty(),
-                    List.of()));
+            String reason =
+                "the farm '"
+                    + description.farm()
+                    + "' has no delegate "
+                    + delegate
+                    + "; it has "
+                    + able;
+            job.onResult.accept(unmeasured(job, device, cell, Outcome.SKIPPED, reason));
           }
         }
       }
     }
-    if (cells.isEmpty()) {
-      return;
-    }
+    return cells;
+  }
+
+  private DeviceRunResult unmeasured(
+      Job job, Device device, Cell cell, Outcome outcome, String reason) {
+    return result(
+        job.description, device, cell, outcome, Optional.of(reason), Optional.empty(), List.of());
+  }
+
+  /** Results of a run on one device, and how often it was started. */
+  private record Measured(List<DeviceRunResult> results, int attempts) {}
+
+  private Measured measure(
+      DeviceFarm farm, Job job, Device device, List<Cell> cells, String key, int attempts) {
+    DeviceRun description = job.description;
     Duration limit =
-        capabilities
+        farm.capabilities()
             .longestRun()
             .filter(l -> l.compareTo(description.timeLimit()) < 0)
             .orElse(description.timeLimit());
     FarmRequest request =
         new FarmRequest(
-            requestKey,
+            job.requestKey,
             device,
             cells,
-            workload,
+            job.workload,
             description.sessions(),
             description.interleaved(),
             limit);
     String subject = cells.size() + " cells on " + device;
     events.tell(new RunEvent.Started(Stage.DEVICE_RUN, subject));
     var start = client.clock().instant();
-    List<DeviceRunResult> results;
+    Measured measured;
     try {
       FarmRunner.Ending ending =
           new FarmRunner(farm, directory, events, client.clock(), client.sleeper(), cancellation)
-              .run(
-                  checkpoint + "-" + RunDirectory.safe(device.id()),
-                  request,
-                  description.attempts(),
-                  description.queueLimit());
-      results = results(description, device, cells, ending);
+              .run(key, request, attempts, description.queueLimit());
+      measured = new Measured(results(description, device, cells, ending), ending.attempts());
     } catch (RunCancelledException e) {
       throw e;
     } catch (RuntimeException e) {
       String reason = e instanceof JetFireException ? String.valueOf(e.getMessage()) : e.toString();
       events.tell(new RunEvent.Failed(Stage.DEVICE_RUN, subject, reason));
-      for (Cell cell : cells) {
-        onResult.accept(
-            result(
-                description,
-                device,
-                cell,
-                Outcome.INCONCLUSIVE,
-                Optional.of(reason),
-                Optional.empty(),
-                List.of()));
-      }
-      return;
+      return new Measured(
+          cells.stream()
+              .map(c -> unmeasured(job, device, c, Outcome.INCONCLUSIVE, reason))
+              .toList(),
+          attempts);
     }
-    results.forEach(onResult);
-    long passed = results.stream().filter(r -> r.outcome() == Outcome.PASSED).count();
+    long passed = measured.results.stream().filter(r -> r.outcome() == Outcome.PASSED).count();
     events.tell(
         new RunEvent.Finished(
             Stage.DEVICE_RUN,
@@ -356,6 +407,7 @@ final class DeviceRuns {
             Duration.between(start, client.clock().instant()),
             passed + " of " + cells.size() + " cells passed",
             false));
+    return measured;
   }
 
   // --- From logs to results

@@ -2,6 +2,9 @@ package io.jetfire.core.internal.run;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.jetfire.Baseline;
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
 import io.jetfire.ConfigurationException;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Converter;
@@ -20,13 +23,16 @@ import io.jetfire.RunEvent;
 import io.jetfire.RunId;
 import io.jetfire.RunState;
 import io.jetfire.Stage;
+import io.jetfire.StorageException;
 import io.jetfire.TrainedModel;
 import io.jetfire.Training;
 import io.jetfire.VariantResult;
+import io.jetfire.core.internal.gate.BaselineComparisons;
 import io.jetfire.core.internal.gate.Gates;
 import io.jetfire.core.internal.json.StageJson;
 import io.jetfire.core.internal.provider.ProviderKind;
 import io.jetfire.core.internal.record.Recorder;
+import io.jetfire.core.internal.report.ReportJson;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ModelRuntime;
 import java.nio.file.Path;
@@ -39,6 +45,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +73,8 @@ final class ExperimentRun {
   private @Nullable EvaluationResult sourceEvaluation;
   private final List<VariantResult> variants = new ArrayList<>();
   private final List<DeviceRunResult> deviceRuns = new ArrayList<>();
+  private final List<DeviceRunResult> confirmations = new ArrayList<>();
+  private Optional<Report> baseline = Optional.empty();
   private final List<String> problems = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
 
@@ -96,6 +105,7 @@ final class ExperimentRun {
   Report run() {
     RunState state = RunState.COMPLETED;
     try {
+      findBaseline();
       Model model = model();
       evaluateSource(model);
       convertAll(model);
@@ -104,13 +114,34 @@ final class ExperimentRun {
     } catch (RunCancelledException e) {
       state = RunState.CANCELLED;
     } catch (JetFireException e) {
-      recorder.end(RunState.FAILED);
+      recorder.end(RunState.FAILED, Map.of());
       throw e;
     }
     if (cancellation.isRequested()) {
       state = RunState.CANCELLED;
     }
     return report(state);
+  }
+
+  private void findBaseline() {
+    if (experiment.baseline().isEmpty()) {
+      return;
+    }
+    Baseline wanted = experiment.baseline().get();
+    baseline =
+        new Baselines(
+                () ->
+                    client.providers().get(ProviderKind.METADATA_STORE, experiment.metadataStore()),
+                client.workDirectory(),
+                id,
+                directory)
+            .find(wanted);
+    if (baseline.isEmpty()) {
+      warn(
+          "There is no complete run of '"
+              + wanted.experiment().orElse("")
+              + "' to compare with yet; bounds on regression are undecided");
+    }
   }
 
   // --- The model
@@ -373,20 +404,29 @@ final class ExperimentRun {
       String step = "measure-" + i;
       try {
         runs.run(
-            "farm-" + i,
-            id + "-" + i,
-            description,
-            models,
-            experiment,
-            result -> {
-              Model model = models.get(result.variant());
-              synchronized (deviceRuns) {
-                deviceRuns.add(result);
-              }
-              if (model != null) {
-                recorder.measured(step, model, result, DeviceRuns.values(result));
-              }
-            });
+            new DeviceRuns.Job(
+                "farm-" + i,
+                id + "-" + i,
+                description,
+                models,
+                DeviceRuns.workload(
+                    description,
+                    experiment.preprocessing(),
+                    experiment.decoding(),
+                    experiment.evaluation()),
+                result -> measured(step, models, deviceRuns, result),
+                Optional.of(
+                    new DeviceRuns.Confirmation() {
+                      @Override
+                      public Set<String> suspects(List<DeviceRunResult> results) {
+                        return BaselineComparisons.suspects(experiment, part(results), baseline);
+                      }
+
+                      @Override
+                      public void accept(DeviceRunResult again) {
+                        measured(step + "-confirm", models, confirmations, again);
+                      }
+                    })));
       } catch (RunCancelledException e) {
         throw e;
       } catch (JetFireException e) {
@@ -398,13 +438,35 @@ final class ExperimentRun {
     }
   }
 
+  private void measured(
+      String step, Map<String, Model> models, List<DeviceRunResult> into, DeviceRunResult result) {
+    synchronized (deviceRuns) {
+      into.add(result);
+    }
+    Model model = models.get(result.variant());
+    if (model != null) {
+      recorder.measured(step, model, result, DeviceRuns.values(result));
+    }
+  }
+
+  private Report part(List<DeviceRunResult> results) {
+    return Report.builder(id, experiment.name(), experiment.fingerprint())
+        .deviceRuns(results)
+        .build();
+  }
+
   // --- The end
 
   private Report report(RunState state) {
-    problems.addAll(recorder.end(state));
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put(Recorder.REPORT, directory.report().toUri().toString());
+    baseline.ifPresent(b -> facts.put("baseline run", b.run().value()));
+    problems.addAll(recorder.end(state, facts));
     List<DeviceRunResult> cells;
+    List<DeviceRunResult> again;
     synchronized (deviceRuns) {
       cells = List.copyOf(deviceRuns);
+      again = List.copyOf(confirmations);
     }
     Report.Builder report =
         Report.builder(id, experiment.name(), experiment.fingerprint())
@@ -414,10 +476,35 @@ final class ExperimentRun {
             .source(source, sourceEvaluation)
             .variants(variants)
             .deviceRuns(cells)
-            .problems(problems)
-            .warnings(warnings)
+            .confirmations(again)
             .environment(environment());
-    return report.gates(Gates.judge(experiment, report.build())).build();
+    compare(report);
+    report.problems(problems).warnings(warnings);
+    Report whole = report.gates(Gates.judge(experiment, report.build(), baseline)).build();
+    try {
+      directory.writeReport(ReportJson.write(whole));
+    } catch (StorageException e) {
+      // The report itself is what was paid for; that it cannot be a baseline is only a problem.
+      problems.add("The report is not kept in the run's folder: " + e.getMessage());
+      return report.problems(problems).build();
+    }
+    return whole;
+  }
+
+  private void compare(Report.Builder report) {
+    if (baseline.isEmpty()) {
+      return;
+    }
+    Report before = baseline.get();
+    double margin = experiment.baseline().orElseThrow().margin();
+    List<CellComparison> comparisons = BaselineComparisons.of(report.build(), before, margin);
+    if (comparisons.isEmpty() && !experiment.deviceRuns().isEmpty()) {
+      warn("The baseline run " + before.run() + " measured none of the cells of this run");
+    }
+    report.baseline(
+        new BaselineRun(
+            before.run(), before.experiment(), before.fingerprint(), before.started(), margin),
+        comparisons);
   }
 
   private Map<String, String> environment() {

@@ -140,6 +140,24 @@ final class RunDirectory implements AutoCloseable {
     }
   }
 
+  /** Where the report of a run is, when it has ended. */
+  static Path report(Path workDirectory, RunId id) {
+    return workDirectory.resolve("runs").resolve(id.value()).resolve("report.json");
+  }
+
+  /** Where the report of this run is, when it has ended. */
+  Path report() {
+    return root.resolve("report.json");
+  }
+
+  void writeReport(JsonNode report) {
+    try {
+      writeText(report(), Json.pretty(report) + "\n");
+    } catch (IOException e) {
+      throw failure(report(), e);
+    }
+  }
+
   private Path file(String key) {
     return root.resolve("checkpoints").resolve(safe(key) + ".json");
   }

@@ -21,4 +21,15 @@ public final class Regressions {
       List<Samples> baseline, List<Samples> candidate, double margin, int percent) {
     return Comparisons.of(baseline, candidate, margin, percent);
   }
+
+  /**
+   * Confirms a comparison by that of a re-run.
+   *
+   * @param first the first comparison
+   * @param second the comparison of the re-run
+   * @return the second one if both agree, else CANNOT_TELL with both reasons
+   */
+  public static Comparison confirm(Comparison first, Comparison second) {
+    return Comparisons.confirm(first, second);
+  }
 }

@@ -3,6 +3,7 @@ package io.jetfire.core.internal.json;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.jetfire.Baseline;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Converter;
 import io.jetfire.Dataset;
@@ -21,6 +22,7 @@ import io.jetfire.Prediction;
 import io.jetfire.Preprocessing;
 import io.jetfire.Recipe;
 import io.jetfire.References;
+import io.jetfire.RunId;
 import io.jetfire.SsdAnchors;
 import io.jetfire.TensorType;
 import io.jetfire.core.internal.fake.Fakes;
@@ -125,6 +127,47 @@ class DescriptionJsonTest {
     comesBack(withModel, Experiment.class, References.of(withModel));
     Experiment trained = full().training(new Fakes.FakeTraining("ssd-v1", SCENES.limit(5))).build();
     comesBack(trained, Experiment.class, References.of(trained));
+  }
+
+  @Test
+  void everyBaselineComesBack(@TempDir Path folder) throws IOException {
+    Model model = model(folder, "m.tflite", "abc");
+    Path report = Fakes.write(folder.resolve("report.json"), "{}");
+    for (Baseline b :
+        List.of(
+            Baseline.report(folder),
+            Baseline.run(new RunId("20261101-a")).margin(0.05),
+            Baseline.lastRunOf("other"))) {
+      Experiment e =
+          Experiment.builder("x")
+              .model(model)
+              .baseline(b)
+              .deviceRun(DeviceRun.on("local").confirmRegressions(true).build())
+              .build();
+      comesBack(e, Experiment.class, References.none());
+      assertThat(e.fingerprint())
+          .isNotEqualTo(Experiment.builder("x").model(model).build().fingerprint());
+    }
+    Experiment e = Experiment.builder("x").model(model).baseline(Baseline.report(report)).build();
+    Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));
+    Files.copy(report, elsewhere.resolve("report.json"));
+    assertThat(
+            Experiment.builder("x")
+                .model(model)
+                .baseline(Baseline.report(elsewhere))
+                .build()
+                .fingerprint())
+        .as("where the file lies does not matter")
+        .isEqualTo(e.fingerprint());
+    String json = e.toJson();
+    Fakes.write(report, "{ }");
+    assertThatThrownBy(() -> Description.fromJson(Experiment.class, json, References.none()))
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("has changed");
+    Files.delete(report);
+    assertThatThrownBy(() -> Description.fromJson(Experiment.class, json, References.none()))
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("is not there");
   }
 
   @Test
