@@ -1,0 +1,165 @@
+package io.jetfire.tflite.quantize;
+
+import io.jetfire.Recipe;
+import io.jetfire.Recipe.Precision;
+import io.jetfire.spi.ConverterBackend;
+import io.jetfire.tflite.format.TargetRuntime;
+import io.jetfire.tflite.format.TfliteWriter;
+import io.jetfire.tflite.format.WriteOptions;
+import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Value;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * Searches recipes for the smallest model that is accurate enough.
+ *
+ * <pre>{@code
+ * Advice advice = Advisor.advise(
+ *     graph, calibration, options, quantized -> accuracyOf(quantized), 0.9,
+ *     Duration.ofMinutes(5), trial -> {});
+ * }</pre>
+ *
+ * <p>First the plain recipes are tried; then, from full integer on, the worst suspect of each step
+ * gets a higher precision, until the budget is met or nothing is suspicious.
+ */
+public final class Advisor {
+  private static final int MOST_FALLBACKS = 6;
+
+  private final Graph graph;
+  private final ConverterBackend.Calibration calibration;
+  private final QuantizeOptions options;
+  private final ToDoubleFunction<Graph> accuracy;
+  private final Consumer<Advice.Trial> progress;
+  private final long deadline;
+  private final List<Advice.Trial> trials = new ArrayList<>();
+
+  private Advisor(
+      Graph graph,
+      ConverterBackend.Calibration calibration,
+      QuantizeOptions options,
+      ToDoubleFunction<Graph> accuracy,
+      Duration limit,
+      Consumer<Advice.Trial> progress) {
+    this.graph = graph;
+    this.calibration = calibration;
+    this.options = options;
+    this.accuracy = accuracy;
+    this.progress = progress;
+    this.deadline = System.nanoTime() + limit.toNanos();
+  }
+
+  /**
+   * Searches.
+   *
+   * @param graph the float graph
+   * @param calibration the representative dataset
+   * @param options target, runtime, cancellation; a cancellation ends the search with what it has
+   * @param accuracy measures a quantized graph on evaluation data, such as its top-1 accuracy or
+   *     its signal to noise in dB; larger is better
+   * @param budget the least accuracy that is acceptable
+   * @param limit after which no further recipe is tried; a trial that runs is finished
+   * @param progress told of every trial, in order
+   * @return the Pareto front and the smallest model within the budget
+   */
+  public static Advice advise(
+      Graph graph,
+      ConverterBackend.Calibration calibration,
+      QuantizeOptions options,
+      ToDoubleFunction<Graph> accuracy,
+      double budget,
+      Duration limit,
+      Consumer<Advice.Trial> progress) {
+    return new Advisor(graph, calibration, options, accuracy, limit, progress).run(budget);
+  }
+
+  private Advice run(double budget) {
+    boolean complete = true;
+    for (Recipe recipe :
+        List.of(Recipe.dynamicRange(), Recipe.float16(), Recipe.int16x8(), Recipe.weightOnly())) {
+      complete &= trial(recipe).isPresent();
+    }
+    Recipe recipe = Recipe.fullInteger();
+    for (int step = 0; step <= MOST_FALLBACKS; step++) {
+      Optional<QuantizedGraph> quantized = trial(recipe);
+      complete &= quantized.isPresent();
+      if (quantized.isEmpty() || trials.get(trials.size() - 1).accuracy() >= budget) {
+        break;
+      }
+      List<Suspect> suspects =
+          Explainer.explain(quantized.get(), recipe, calibration, options).suspects();
+      if (suspects.isEmpty()) {
+        break;
+      }
+      recipe =
+          suspects.get(0).recipe().toBuilder().name("full-integer-mixed-" + (step + 1)).build();
+    }
+    List<Advice.Trial> front =
+        trials.stream()
+            .filter(t -> trials.stream().noneMatch(o -> o.beats(t)))
+            .sorted(Comparator.comparingLong(Advice.Trial::sizeBytes))
+            .toList();
+    return new Advice(
+        front,
+        front.stream().filter(t -> t.accuracy() >= budget).findFirst(),
+        trials.size(),
+        complete);
+  }
+
+  private Optional<QuantizedGraph> trial(Recipe recipe) {
+    if (System.nanoTime() - deadline > 0 || options.cancellation().isRequested()) {
+      return Optional.empty();
+    }
+    QuantizedGraph quantized =
+        Quantizer.quantize(
+            graph,
+            recipe,
+            recipe.precision() == Precision.FLOAT16 ? Optional.empty() : Optional.of(calibration),
+            options);
+    long size =
+        TfliteWriter.toBytes(
+                quantized.graph(), WriteOptions.target(TargetRuntime.of(options.targetRuntime())))
+            .length;
+    Advice.Trial trial =
+        new Advice.Trial(
+            recipe, size, cost(quantized.graph()), accuracy.applyAsDouble(quantized.graph()));
+    trials.add(trial);
+    progress.accept(trial);
+    return Optional.of(quantized);
+  }
+
+  /** Multiplications of all layers, weighted by how slow their arithmetic is on a phone's CPU. */
+  private static double cost(Graph graph) {
+    double sum = 0;
+    for (Op op : graph.main().ops()) {
+      boolean layer =
+          op.kind() == OpKind.CONV_2D
+              || op.kind() == OpKind.DEPTHWISE_CONV_2D
+              || op.kind() == OpKind.FULLY_CONNECTED;
+      if (layer) {
+        Value weights = op.input(1);
+        double outputs = LayerWeights.outputs(op.kind(), weights);
+        double each = weights.shape().standInElementCount() / Math.max(1, outputs);
+        sum += op.output(0).shape().standInElementCount() * each * weight(op);
+      }
+    }
+    return sum;
+  }
+
+  private static double weight(Op op) {
+    ElementType activations = op.input(0).type();
+    if (activations == ElementType.INT8) {
+      return 1;
+    }
+    // 16-bit activations run on reference kernels; hybrid layers quantize their input first.
+    return activations == ElementType.INT16 ? 6 : op.input(1).type() == ElementType.INT8 ? 1.5 : 3;
+  }
+}
