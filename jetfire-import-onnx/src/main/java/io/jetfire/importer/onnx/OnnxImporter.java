@@ -239,6 +239,8 @@ public final class OnnxImporter implements ModelImporter {
     for (int i = 0; i < dims.length; i++) {
       Dim d = info.shape().get(i);
       Integer bound = dimensions.get(d.parameter());
+      bound = bound == null ? options.dimensions().get(d.parameter()) : bound;
+      Integer byPlace = options.dimensions().get(info.name() + "." + i);
       if (d.value() > Integer.MAX_VALUE) {
         throw new Refusal("dimension " + i + " is " + d.value(), "use smaller tensors");
       }
@@ -246,8 +248,10 @@ public final class OnnxImporter implements ModelImporter {
         dims[i] = (int) d.value();
       } else if (bound != null && !d.parameter().isEmpty()) {
         dims[i] = bound;
+      } else if (byPlace != null) {
+        dims[i] = byPlace;
       } else {
-        dims[i] = i == 0 && !openBatch ? options.batch() : -1;
+        dims[i] = i == 0 && !openBatch && !options.openBatch() ? options.batch() : -1;
       }
     }
     long elements = 1;

@@ -2,8 +2,11 @@ package io.jetfire.tflite.importer;
 
 import io.jetfire.ConfigurationException;
 import io.jetfire.Layout;
+import java.util.Collections;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,14 +19,19 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class ImportOptions {
-  private static final ImportOptions DEFAULTS = new ImportOptions(1, null);
+  private static final ImportOptions DEFAULTS = new ImportOptions(1, null, Map.of(), false);
 
   private final int batch;
   private final @Nullable Layout edgeLayout;
+  private final Map<String, Integer> dimensions;
+  private final boolean openBatch;
 
-  private ImportOptions(int batch, @Nullable Layout edgeLayout) {
+  private ImportOptions(
+      int batch, @Nullable Layout edgeLayout, Map<String, Integer> dimensions, boolean openBatch) {
     this.batch = batch;
     this.edgeLayout = edgeLayout;
+    this.dimensions = dimensions;
+    this.openBatch = openBatch;
   }
 
   /**
@@ -45,7 +53,7 @@ public final class ImportOptions {
     if (samples < 1) {
       throw new ConfigurationException("The batch size must be at least 1, but is " + samples);
     }
-    return new ImportOptions(samples, edgeLayout);
+    return new ImportOptions(samples, edgeLayout, dimensions, openBatch);
   }
 
   /**
@@ -56,7 +64,54 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions edgeLayout(Layout layout) {
-    return new ImportOptions(batch, layout);
+    return new ImportOptions(batch, layout, dimensions, openBatch);
+  }
+
+  /**
+   * Returns these options with a size for a dimension that the source leaves open.
+   *
+   * @param name the source's name of the dimension, such as {@code sequence_length} or {@code s77},
+   *     or the input's name and the dimension's place, such as {@code tokens.1}
+   * @param size at least 0
+   * @return the options
+   */
+  public ImportOptions dimension(String name, int size) {
+    if (size < 0) {
+      throw new ConfigurationException(
+          "The dimension '" + name + "' must be at least 0, but is " + size);
+    }
+    Map<String, Integer> more = new TreeMap<>(dimensions);
+    more.put(name, size);
+    return new ImportOptions(batch, edgeLayout, Collections.unmodifiableMap(more), openBatch);
+  }
+
+  /**
+   * Returns these options with the batch left open where the source has it open; then {@link
+   * #batch} has no effect.
+   *
+   * @param open whether it stays open
+   * @return the options
+   */
+  public ImportOptions openBatch(boolean open) {
+    return new ImportOptions(batch, edgeLayout, dimensions, open);
+  }
+
+  /**
+   * Returns the sizes of open dimensions.
+   *
+   * @return by name, in alphabetical order
+   */
+  public Map<String, Integer> dimensions() {
+    return dimensions;
+  }
+
+  /**
+   * Says whether an open batch stays open.
+   *
+   * @return false by default
+   */
+  public boolean openBatch() {
+    return openBatch;
   }
 
   /**
@@ -79,19 +134,25 @@ public final class ImportOptions {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof ImportOptions o && batch == o.batch && edgeLayout == o.edgeLayout;
+    return other instanceof ImportOptions o
+        && batch == o.batch
+        && edgeLayout == o.edgeLayout
+        && openBatch == o.openBatch
+        && dimensions.equals(o.dimensions);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(batch, edgeLayout);
+    return Objects.hash(batch, edgeLayout, dimensions, openBatch);
   }
 
   @Override
   public String toString() {
     return "ImportOptions[batch "
         + batch
+        + (openBatch ? ", open" : "")
         + (edgeLayout == null ? "" : ", edges " + edgeLayout)
+        + (dimensions.isEmpty() ? "" : ", dimensions " + dimensions)
         + "]";
   }
 }
