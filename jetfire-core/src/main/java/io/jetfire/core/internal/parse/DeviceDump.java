@@ -22,7 +22,8 @@ final class DeviceDump {
   private static final Pattern BATTERY = Pattern.compile("^  ([A-Za-z ]{2,30}): (.{1,60})$");
   private static final Pattern SUMMARY =
       Pattern.compile(
-          "^ *(Java Heap|Native Heap|Code|Stack|Graphics|Private Other|System|TOTAL PSS|TOTAL|TOTAL SWAP PSS|TOTAL RSS): +(\\d{1,12})(?: .*)?$");
+          "(Java Heap|Native Heap|Code|Stack|Graphics|Private Other|System|TOTAL PSS|TOTAL RSS"
+              + "|TOTAL SWAP PSS|TOTAL SWAP \\(KB\\)|TOTAL): +(\\d{1,12})(?: |$)");
   private static final Pattern PROC =
       Pattern.compile("^(MemTotal|MemAvailable|VmHWM|VmRSS): +(\\d{1,15}) kB$");
 
@@ -151,13 +152,15 @@ final class DeviceDump {
   }
 
   private boolean meminfo(String m, long number, Consumer<String> warnings) {
+    // The last line of the summary has several totals.
     Matcher s = SUMMARY.matcher(m);
-    if (!s.matches()) {
-      return false;
+    boolean any = false;
+    while (s.find()) {
+      String name = s.group(1).toLowerCase(Locale.ROOT).replace("total pss", "total");
+      put("meminfo." + name, s.group(2), Unit.KIBIBYTES, number, 1, warnings);
+      any = true;
     }
-    String name = s.group(1).toLowerCase(Locale.ROOT).replace("total pss", "total");
-    put("meminfo." + name, s.group(2), Unit.KIBIBYTES, number, 1, warnings);
-    return true;
+    return any;
   }
 
   private void property(String name, String code, String... words) {

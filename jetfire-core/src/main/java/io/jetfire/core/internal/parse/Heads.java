@@ -40,7 +40,8 @@ final class Heads {
 
   private @Nullable Line longHead;
 
-  Line strip(long number, String raw) {
+  /** Takes the head off a line; null if it is the head of lines that follow, and no message. */
+  @Nullable Line strip(long number, String raw) {
     String text = raw;
     if (text.indexOf('\u001b') >= 0) {
       text = ANSI.matcher(text).replaceAll("");
@@ -79,9 +80,8 @@ final class Heads {
     } else if (c == '[' && text.startsWith("[ ")) {
       Matcher m = LONG.matcher(text);
       if (m.matches()) {
-        Line head = line(number, m.group(1), m.group(3), m.group(4), "");
-        longHead = head;
-        return head;
+        longHead = line(number, m.group(1), m.group(3), m.group(4), "");
+        return null;
       }
     }
     Line head = longHead;

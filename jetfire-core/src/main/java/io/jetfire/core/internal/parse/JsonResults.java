@@ -25,7 +25,10 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Reads the JSON of the Firebase benchmark app and of {@code litert-benchmark}. */
+/**
+ * Reads the JSON of the Firebase benchmark app, of {@code litert-benchmark}, and the report of the
+ * delegate performance app.
+ */
 final class JsonResults {
   private static final ObjectMapper MAPPER =
       new ObjectMapper(
@@ -63,7 +66,50 @@ final class JsonResults {
       runs.add(firebase(node, line, warnings));
     } else if (node.path("latency").isObject()) {
       runs.add(litert(node, line, warnings));
+    } else if (node.path("reports").isArray()) {
+      node.path("reports").forEach(r -> delegates(r, line, warnings, runs));
     }
+  }
+
+  /** One model of the delegate performance app: a run per delegate. */
+  private static void delegates(
+      JsonNode report, long line, Consumer<String> warnings, List<Metrics> runs) {
+    if (!report.path("metrics").isArray()) {
+      return;
+    }
+    String model = text(report, "model");
+    String result = text(report, "result");
+    if (report.path("metrics").isEmpty()) {
+      RunFailure failure =
+          new RunFailure(RunFailure.Cause.UNKNOWN, "no metrics, result " + result, line);
+      runs.add(
+          Metrics.builder()
+              .ending(Metrics.Ending.FAILED)
+              .failure(failure)
+              .identity(identity("", model, line))
+              .build());
+      return;
+    }
+    List<ResultTables.Row> rows = new ArrayList<>();
+    report
+        .path("metrics")
+        .forEach(d -> rows.add(new ResultTables.Row(model, text(d, "delegate_identifier"), line)));
+    // The tested delegate comes first; the results of the others compare it with them.
+    ResultTables.Row tested = rows.get(0);
+    if (!result.isEmpty()) {
+      tested.builder.parameter("model_summary", result);
+    }
+    int references = rows.size() - 1;
+    for (int i = 0; i <= references; i++) {
+      ResultTables.Row row = rows.get(i);
+      JsonNode delegate = report.path("metrics").get(i);
+      tested.status("delegate_summary", text(delegate, "result"), row.label, references);
+      for (Map.Entry<String, JsonNode> m : delegate.path("metrics").properties()) {
+        ResultTables.put(row, m.getKey(), text(m.getValue(), "value"), line, warnings);
+        tested.status(m.getKey(), text(m.getValue(), "result"), row.label, references);
+      }
+    }
+    rows.forEach(r -> runs.add(r.metrics()));
   }
 
   private static Metrics firebase(JsonNode node, long line, Consumer<String> warnings) {

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads results in tables: the Firebase benchmark app's CSV, and the reports of the delegate
- * performance app (CSV, and its HTML table as Markdown).
+ * performance app (CSV, and its HTML table as Markdown; its JSON has the same numbers).
  */
 final class ResultTables {
   private static final int MOST = 10_000;
@@ -30,7 +30,8 @@ final class ResultTables {
   private boolean pipes;
   private boolean performance;
 
-  private static final class Row {
+  /** What one delegate did with one model. */
+  static final class Row {
     final String model;
     final String label;
     final long line;
@@ -41,6 +42,35 @@ final class ResultTables {
       this.model = model;
       this.label = label;
       this.line = line;
+    }
+
+    /** Takes a verdict on the tested delegate, which compares it with another. */
+    void status(String metric, String verdict, String against, long references) {
+      if (!verdict.isEmpty() && !verdict.equals("N/A")) {
+        builder.parameter(
+            metric + " status" + (references > 1 ? " against " + against : ""), verdict);
+      }
+    }
+
+    Metrics metrics() {
+      phases.forEach(
+          (phase, statistics) -> {
+            CountLine.check(statistics, line, builder::warning);
+            builder.latency(phase, new Latency(statistics));
+          });
+      boolean measured = phases.containsKey(Phase.INFERENCE);
+      return builder
+          .ending(measured ? Metrics.Ending.COMPLETE : Metrics.Ending.TRUNCATED)
+          .identity(
+              new Metrics.Identity(
+                  label,
+                  model,
+                  Optional.empty(),
+                  OptionalInt.empty(),
+                  OptionalLong.empty(),
+                  "",
+                  line))
+          .build();
     }
   }
 
@@ -91,28 +121,29 @@ final class ResultTables {
   private void performance(List<String> cells, long number, Consumer<String> warnings) {
     String model = cells.get(0);
     String metric = cells.get(1);
-    int status = -1;
-    String first = "";
+    if (model.equals("Summary") && metric.equals("Summary")) {
+      return;
+    }
+    long references = header.stream().filter(c -> c.startsWith("Delegate:")).count() - 1;
+    String tested = "";
+    String label = "";
     for (int i = 2; i < cells.size(); i++) {
       String column = header.get(i);
+      String cell = cells.get(i);
       if (column.startsWith("Delegate:")) {
-        String label = column.substring("Delegate:".length()).trim();
+        label = column.substring("Delegate:".length()).trim();
+        tested = tested.isEmpty() ? label : tested;
         Row row = row(model, label, number);
-        first = first.isEmpty() ? label : first;
         if (metric.equals("model_summary") || metric.equals("delegate_summary")) {
-          if (!cells.get(i).isEmpty()) {
-            row.builder.parameter(metric, cells.get(i));
+          if (!cell.isEmpty()) {
+            row.builder.parameter(metric, cell);
           }
         } else {
-          put(row, metric, cells.get(i), number, warnings);
+          put(row, metric, cell, number, warnings);
         }
       } else if (column.equals("Status") || column.equals("Result")) {
-        status = i;
+        row(model, tested, number).status(metric, cell, label, references);
       }
-    }
-    // The status compares with the default delegate; it belongs to the columns that are compared.
-    if (status >= 0 && !cells.get(status).isEmpty() && !cells.get(status).equals("N/A")) {
-      row(model, first, number).builder.parameter(metric + " status", cells.get(status));
     }
   }
 
@@ -128,8 +159,7 @@ final class ResultTables {
     }
   }
 
-  private static void put(
-      Row row, String key, String text, long number, Consumer<String> warnings) {
+  static void put(Row row, String key, String text, long number, Consumer<String> warnings) {
     if (key.equals("model_size_megabyte") && text.startsWith("-")) {
       // The app prints -1 byte for a size that it does not know.
       return;
@@ -183,28 +213,6 @@ final class ResultTables {
   }
 
   List<Metrics> runs() {
-    List<Metrics> runs = new ArrayList<>();
-    for (Row row : rows.values()) {
-      row.phases.forEach(
-          (phase, statistics) -> {
-            CountLine.check(statistics, row.line, row.builder::warning);
-            row.builder.latency(phase, new Latency(statistics));
-          });
-      boolean measured = row.phases.containsKey(Phase.INFERENCE);
-      runs.add(
-          row.builder
-              .ending(measured ? Metrics.Ending.COMPLETE : Metrics.Ending.TRUNCATED)
-              .identity(
-                  new Metrics.Identity(
-                      row.label,
-                      row.model,
-                      Optional.empty(),
-                      OptionalInt.empty(),
-                      OptionalLong.empty(),
-                      "",
-                      row.line))
-              .build());
-    }
-    return runs;
+    return rows.values().stream().map(Row::metrics).toList();
   }
 }

@@ -33,6 +33,9 @@ final class RunState {
   final List<String> warnings = new ArrayList<>();
   final Consumer<String> warn = this::warn;
 
+  /** The logcat tag of the line that began the run; empty in a console. */
+  String tag = "";
+
   String label = "";
   String model = "";
   String arguments = "";
@@ -180,6 +183,14 @@ final class RunState {
         unknown.add(block);
       }
     }
+    // The heading of the warm-up may be cut off as well; the summary tells whose the line is.
+    if (counts.size() == 1
+        && found.containsKey(Phase.WARM_UP)
+        && phaseBySummary(counts.get(0).latency()) == Phase.INFERENCE
+        && !summaryAgrees(Phase.WARM_UP, counts.get(0).latency())) {
+      found.remove(Phase.WARM_UP);
+      found.put(Phase.INFERENCE, new EnumMap<>(statistics(counts.get(0))));
+    }
     // A log whose start is cut off: the last count line is the measured one if another precedes it
     // or if the summary's average says so.
     if (!unknown.isEmpty() && !found.containsKey(Phase.INFERENCE)) {
@@ -223,16 +234,20 @@ final class RunState {
 
   private @Nullable Phase phaseBySummary(Latency latency) {
     for (Phase phase : new Phase[] {Phase.INFERENCE, Phase.WARM_UP}) {
-      Map<Statistic, Measurement> summary = more.get(phase);
-      Measurement mean = summary == null ? null : summary.get(Statistic.MEAN);
-      Measurement counted = latency.mean().orElse(null);
-      if (mean != null
-          && counted != null
-          && Math.abs(mean.in(Unit.MICROSECONDS) - counted.in(Unit.MICROSECONDS))
-              <= 1e-5 * mean.in(Unit.MICROSECONDS)) {
+      if (summaryAgrees(phase, latency)) {
         return phase;
       }
     }
     return null;
+  }
+
+  private boolean summaryAgrees(Phase phase, Latency latency) {
+    Map<Statistic, Measurement> summary = more.get(phase);
+    Measurement mean = summary == null ? null : summary.get(Statistic.MEAN);
+    Measurement counted = latency.mean().orElse(null);
+    return mean != null
+        && counted != null
+        && Math.abs(mean.in(Unit.MICROSECONDS) - counted.in(Unit.MICROSECONDS))
+            <= 1e-5 * mean.in(Unit.MICROSECONDS);
   }
 }

@@ -6,9 +6,11 @@ import io.jetfire.LogGap;
 import io.jetfire.Measurement;
 import io.jetfire.Metric;
 import io.jetfire.Metrics;
+import io.jetfire.Outcome;
 import io.jetfire.ParsedLog;
 import io.jetfire.Phase;
 import io.jetfire.RunFailure.Cause;
+import io.jetfire.TestOutcome;
 import io.jetfire.Unit;
 import io.jetfire.spi.BenchmarkLog;
 import java.util.ArrayList;
@@ -54,6 +56,9 @@ final class TextParser implements LineReader.Sink {
   private static final Pattern KERNEL_OOM =
       Pattern.compile(
           "^(?:.*[^A-Za-z])?Out of memory: Kill(?:ed)? process (\\d{1,9}) \\((.{1,60})\\).*$");
+  private static final Pattern VERDICT =
+      Pattern.compile(
+          "^(Latency|Accuracy) benchmark result for (\\S.{0,300}?): ([A-Z][A-Z_/]{1,20})(?: \\(strict\\))?$");
   private static final Pattern APP_DUMP =
       Pattern.compile("^Process: (\\S{1,200}), PID: (\\d{1,9})$");
 
@@ -61,6 +66,8 @@ final class TextParser implements LineReader.Sink {
   private final DeviceDump device = new DeviceDump();
   private final Instrumentation instrumentation = new Instrumentation();
   private final ResultTables tables = new ResultTables();
+  private final PerformanceOptions options = new PerformanceOptions();
+  private final List<TestOutcome> verdicts = new ArrayList<>();
   private final List<Metrics> runs = new ArrayList<>();
   private final List<RunState> order = new ArrayList<>();
   private final Map<Long, RunState> open = new LinkedHashMap<>();
@@ -74,10 +81,12 @@ final class TextParser implements LineReader.Sink {
   private static final class JsonBlock {
     final StringBuilder text = new StringBuilder();
     final long line;
+    final String tag;
     int depth;
 
-    JsonBlock(long line) {
-      this.line = line;
+    JsonBlock(Line first) {
+      this.line = first.number();
+      this.tag = first.tag();
     }
   }
 
@@ -98,8 +107,10 @@ final class TextParser implements LineReader.Sink {
       raw = raw.substring(1);
     }
     Line line = heads.strip(number, raw);
-    any |= !line.message().isBlank();
-    read(line);
+    if (line != null) {
+      any |= !line.message().isBlank();
+      read(line);
+    }
   }
 
   private void warn(String text) {
@@ -118,8 +129,11 @@ final class TextParser implements LineReader.Sink {
     if (json(line) || system(line) || tables.read(line.number(), m, this::warn)) {
       return;
     }
+    if (options(line)) {
+      return;
+    }
     RunState current = open.get(line.stream());
-    if (current != null && current.profile.open() && current.own == null) {
+    if (current != null && current.profile.open() && current.own == null && ofStream(line)) {
       if (current.profile.read(m, line.number(), current.warn)) {
         return;
       }
@@ -135,6 +149,75 @@ final class TextParser implements LineReader.Sink {
     if (!benchmark(line, t)) {
       other(line, t);
     }
+  }
+
+  /** The summary of benchmark_model_performance_options. */
+  private boolean options(Line line) {
+    if (PerformanceOptions.heads(line.message())) {
+      RunState last = open.remove(line.stream());
+      if (last != null) {
+        finish(last);
+      }
+      options.begin(line);
+      return true;
+    }
+    if (!options.open(line)) {
+      return false;
+    }
+    options.read(line, runs, this::warn).ifPresent(this::result);
+    return options.open(line);
+  }
+
+  /** What the delegate performance app says in the end of each delegate. */
+  private boolean verdict(Line line, String m) {
+    Matcher v = VERDICT.matcher(m);
+    if (!v.matches() || verdicts.size() >= MOST_RUNS) {
+      return false;
+    }
+    String result = v.group(3);
+    Outcome outcome =
+        result.startsWith("PASS")
+            ? Outcome.PASSED
+            : result.startsWith("FAIL")
+                ? Outcome.FAILED
+                : result.startsWith("SKIP") ? Outcome.SKIPPED : Outcome.INCONCLUSIVE;
+    verdicts.add(
+        new TestOutcome(
+            v.group(1) + " benchmark",
+            v.group(2),
+            outcome,
+            outcome == Outcome.PASSED && result.equals("PASS")
+                ? Optional.empty()
+                : Optional.of(result),
+            Optional.empty(),
+            line.number()));
+    return true;
+  }
+
+  /**
+   * Says whether a line is of the tool: of a console, of its own tag, or of the tag that printed
+   * the run so far. Other apps print lines such as {@code count=1} as well.
+   */
+  private boolean ofTool(Line line) {
+    if (line.tag().isEmpty() || toolTag(line)) {
+      return true;
+    }
+    RunState run = open.get(line.stream());
+    return run != null && run.tag.equals(line.tag());
+  }
+
+  /** Without a pid only the tag tells processes apart. */
+  private boolean ofStream(Line line) {
+    return line.stream() != Line.NO_PID || ofTool(line);
+  }
+
+  private static boolean toolTag(Line line) {
+    String tag = line.tag();
+    return tag.startsWith("tflite")
+        || tag.startsWith("TfLite")
+        || tag.startsWith("litert")
+        || tag.startsWith("LiteRt")
+        || tag.startsWith("TensorFlow");
   }
 
   /** Lines that only a benchmark prints, or that start a run. */
@@ -199,7 +282,7 @@ final class TextParser implements LineReader.Sink {
       }
       return true;
     }
-    if (CountLine.matches(m)) {
+    if (CountLine.matches(m) && ofTool(line)) {
       RunState run = at(line);
       if (run.own == null) {
         run.count(CountLine.read(m, line.number(), run.warn));
@@ -250,8 +333,14 @@ final class TextParser implements LineReader.Sink {
 
   /** Lines that mean something only in a run, or in the tool's own tag. */
   private void other(Line line, String m) {
+    if (verdict(line, m)) {
+      return;
+    }
     RunState run = open.get(line.stream());
-    boolean toolTag = line.tag().startsWith("tflite") || line.tag().startsWith("TfLite");
+    boolean toolTag = toolTag(line);
+    if (!ofStream(line)) {
+      return;
+    }
     if (run == null && (toolTag || line.stream() == Line.NO_PID)) {
       // A log whose start is cut off may begin with the runtime's lines.
       RunState fresh = new RunState(line.number(), line.stream());
@@ -579,6 +668,11 @@ final class TextParser implements LineReader.Sink {
       default -> {
         if (m.contains("Out of memory: Kill")) {
           Matcher k = KERNEL_OOM.matcher(m);
+          RunState console = open.get(Line.NO_PID);
+          if (k.matches() && console != null && benchmarkName(k.group(2))) {
+            console.failures.fatal(Cause.OUT_OF_MEMORY, line, 6);
+            return true;
+          }
           if (k.matches()) {
             crash(Numbers.natural(k.group(1)).orElse(0), Cause.OUT_OF_MEMORY, line, 6);
             return true;
@@ -587,6 +681,11 @@ final class TextParser implements LineReader.Sink {
         return false;
       }
     }
+  }
+
+  /** A console shows no pid, but the kernel names the process, cut to 15 characters. */
+  private static boolean benchmarkName(String process) {
+    return process.contains("bench") || process.contains("tflite") || process.contains("litert");
   }
 
   private void crash(long pid, Cause cause, Line line, int rank) {
@@ -645,8 +744,11 @@ final class TextParser implements LineReader.Sink {
       if (blocks.size() >= MOST_OPEN) {
         return false;
       }
-      block = new JsonBlock(line.number());
+      block = new JsonBlock(line);
       blocks.put(line.stream(), block);
+    }
+    if (!line.tag().equals(block.tag)) {
+      return false;
     }
     block.text.append(t).append('\n');
     block.depth += depth(t);
@@ -699,6 +801,7 @@ final class TextParser implements LineReader.Sink {
       return current;
     }
     RunState run = new RunState(line.number(), line.stream());
+    run.tag = line.tag();
     adopt(run);
     return run;
   }
@@ -753,10 +856,9 @@ final class TextParser implements LineReader.Sink {
     runs.sort(Comparator.comparingLong(r -> r.identity().firstLine()));
     DeviceFacts facts = device.facts();
     List<String> problems = new ArrayList<>();
-    boolean silent =
-        facts.readings().isEmpty()
-            && facts.properties().isEmpty()
-            && instrumentation.tests().isEmpty();
+    List<TestOutcome> tests = new ArrayList<>(instrumentation.tests());
+    tests.addAll(verdicts);
+    boolean silent = facts.readings().isEmpty() && facts.properties().isEmpty() && tests.isEmpty();
     if (runs.isEmpty() && silent) {
       problems.add(
           any
@@ -766,6 +868,6 @@ final class TextParser implements LineReader.Sink {
                   + " benchmark, and that the tag tflite was not filtered out"
               : "The log is empty; check that the benchmark was started and its output kept");
     }
-    return new ParsedLog(runs, facts, instrumentation.tests(), warnings, problems, lines);
+    return new ParsedLog(runs, facts, tests, warnings, problems, lines);
   }
 }

@@ -9,6 +9,8 @@ import io.jetfire.MetricsParser;
 import io.jetfire.ParsedLog;
 import io.jetfire.spi.BenchmarkLog;
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -88,7 +90,24 @@ class FuzzTest {
         INSTRUMENTATION_STATUS_CODE: 0
         """;
     lines.addAll(Arrays.asList(table.split("\n")));
+    for (byte[] fixture : fixtures()) {
+      String text = new String(fixture, StandardCharsets.UTF_8);
+      text.lines().filter(l -> !l.isBlank() && l.length() < 1000).forEach(lines::add);
+    }
     return lines;
+  }
+
+  /** The logs made by hand, protobuf files and all. */
+  private static List<byte[]> fixtures() {
+    try {
+      List<byte[]> all = new ArrayList<>();
+      for (String name : GoldenLog.blocks("/golden/fixtures.txt").keySet()) {
+        all.add(FixturesTest.fixture(name));
+      }
+      return all;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static String mutated(String line, Random random) {
@@ -151,7 +170,16 @@ class FuzzTest {
   private void files(int count) {
     Random random = new Random(count);
     byte[] seed = String.join("\n", seeds()).getBytes(StandardCharsets.UTF_8);
+    List<byte[]> fixtures = fixtures();
     for (int i = 0; i < count; i++) {
+      if (i % 2 == 0) {
+        byte[] bytes = fixtures.get(random.nextInt(fixtures.size())).clone();
+        for (int k = random.nextInt(1 + bytes.length / 20); k >= 0; k--) {
+          bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+        }
+        believable(parser.parse(new ByteArrayInputStream(bytes)));
+        continue;
+      }
       byte[] bytes = seed.clone();
       for (int k = random.nextInt(200); k >= 0; k--) {
         bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
@@ -159,7 +187,7 @@ class FuzzTest {
       int from = random.nextInt(bytes.length);
       int to = from + random.nextInt(bytes.length - from);
       byte[] cut =
-          switch (i % 5) {
+          switch (i / 2 % 5) {
             case 0 -> Arrays.copyOf(bytes, to);
             case 1 -> Arrays.copyOfRange(bytes, from, to);
             case 2 -> prefixed(new byte[] {10, 4, 'n', 'a', 'm', 'e', 18}, bytes, from, to);
