@@ -1,5 +1,8 @@
 package io.jetfire.report;
 
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
+import io.jetfire.Comparison;
 import io.jetfire.GateResult;
 import io.jetfire.Report;
 import io.jetfire.RunState;
@@ -9,6 +12,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 
 /** The page of one report, from the answer to the details. */
 final class ReportPage {
@@ -44,6 +48,7 @@ final class ReportPage {
     html.open("main").newline();
     messages("Problems", report.problems(), "problems");
     gates();
+    baseline();
     new Results(cells).write(html);
     new Variants(cells).write(html);
     new Faults(cells).write(html);
@@ -168,6 +173,73 @@ final class ReportPage {
     }
     table.write(html);
     html.close().newline();
+  }
+
+  private void baseline() {
+    if (report.baseline().isEmpty()) {
+      return;
+    }
+    BaselineRun before = report.baseline().get();
+    html.open("section").element("h2", "Compared with the baseline");
+    html.open("p").text("Run ").element("code", before.run().value());
+    html.text(
+        " of "
+            + before.experiment()
+            + ", started "
+            + before.started().truncatedTo(ChronoUnit.SECONDS)
+            + ". Differences of latency within "
+            + Numbers.percent(before.margin())
+            + " do not count.");
+    html.close().newline();
+    if (!report.comparisons().isEmpty()) {
+      comparisons();
+    }
+    html.close().newline();
+  }
+
+  private void comparisons() {
+    Table table = new Table("comparisons", "Compared with the baseline");
+    table
+        .text("decision", "Confirmed: a second measurement on the same device says so, too")
+        .text("variant", "")
+        .prose("where", "Device, delegate and threads")
+        .number("before (ms)", "The baseline's median")
+        .number("now (ms)", "The median of this run")
+        .prose("evidence", "The numbers that the decision rests on");
+    for (CellComparison c : report.comparisons()) {
+      Comparison said = c.comparison();
+      Tone tone =
+          switch (said.decision()) {
+            case WORSE -> Tone.BAD;
+            case BETTER, SAME -> Tone.GOOD;
+            case CANNOT_TELL -> Tone.WARN;
+          };
+      boolean confirmed = c.first().isPresent() && said.decision() == Comparison.Decision.WORSE;
+      String decision = Numbers.words(said.decision()) + (confirmed ? ", confirmed" : "");
+      table.row(
+          Map.of(),
+          List.of(
+              Cell.badge(decision, tone, said.decision().ordinal()),
+              Cell.text(c.variant()),
+              Cell.text(where(c)),
+              Cell.number(millis(said.baselineMicros())),
+              Cell.number(millis(said.candidateMicros())),
+              Cell.text(said.reason())));
+    }
+    table.write(html);
+  }
+
+  /** One id may name a cell on each of several devices. */
+  private String where(CellComparison c) {
+    return report.deviceRuns().stream()
+        .filter(r -> r.cell().equals(c.cell()) && r.device().id().equals(c.device().id()))
+        .findFirst()
+        .map(Cells::where)
+        .orElse(c.cell());
+  }
+
+  private static OptionalDouble millis(OptionalDouble micros) {
+    return micros.isPresent() ? OptionalDouble.of(micros.getAsDouble() / 1000) : micros;
   }
 
   private String where(String id) {

@@ -96,6 +96,16 @@ class HtmlReportWriterTest {
   }
 
   @Test
+  void comparisonsWithTheBaselineAreThere() throws Exception {
+    Document page = parse(html(SampleReports.compared("<i>x</i>")));
+    assertThat(text(page, "h2")).contains("Compared with the baseline");
+    assertThat(rows(page, "comparisons").get(0))
+        .startsWith("worse, confirmed", "int8")
+        .contains("10.0", "11.5", "<i>x</i>");
+    assertThat(text(page, "i")).isEmpty();
+  }
+
+  @Test
   void aMeasurementIsOneRow() throws Exception {
     Document page = parse(html(SampleReports.typical()));
     List<List<String>> rows = rows(page, "cells");

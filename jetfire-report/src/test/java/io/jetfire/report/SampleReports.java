@@ -1,5 +1,8 @@
 package io.jetfire.report;
 
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
+import io.jetfire.Comparison;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Delegate;
 import io.jetfire.DelegatePlacement;
@@ -152,6 +155,29 @@ final class SampleReports {
         .warnings(List.of("The host has 2 cores; 4 threads were not measured on it"))
         .environment(
             new TreeMap<>(Map.of("JetFire", "0.1.0", "Java", "17.0.17", "OS", "Linux 6.1")))
+        .build();
+  }
+
+  /** A confirmed regression. */
+  static Report compared(String reason) {
+    Comparison worse =
+        new Comparison(
+            Comparison.Decision.WORSE,
+            reason,
+            0.03,
+            OptionalDouble.of(10_000),
+            OptionalDouble.of(11_500),
+            OptionalDouble.of(0.15),
+            Optional.empty(),
+            8,
+            8,
+            OptionalInt.of(0));
+    Device phone = new Device("p", "Pixel 6", Map.of());
+    return Report.builder(new RunId("run-2"), "detector", hash(0))
+        .baseline(
+            new BaselineRun(new RunId("run-1"), reason, hash(1), Instant.EPOCH, 0.03),
+            List.of(
+                new CellComparison("int8", "int8/CPU/1", "lab", phone, worse, Optional.of(worse))))
         .build();
   }
 
