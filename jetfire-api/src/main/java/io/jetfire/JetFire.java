@@ -74,7 +74,8 @@ public interface JetFire extends AutoCloseable {
 
   /**
    * Goes on with a run that another JVM, or a crash, left unfinished: what is finished is not done
-   * again, and runs on device farms are found again by their ids.
+   * again, and runs on device farms are found again by their ids. Device runs that were cancelled,
+   * or gave up waiting for their device, are started again.
    *
    * @param run the run's id
    * @param experiment the experiment, equal to the one that was started

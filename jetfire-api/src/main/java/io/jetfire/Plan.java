@@ -31,7 +31,8 @@ public record Plan(
    * @param cells how many cells it measures
    * @param invocations how often models are executed in all
    * @param timeLimit when it must stop
-   * @param maxCost what it costs in US dollars at most, where the farm's price is known
+   * @param maxCost what it costs in US dollars at most, all attempts and a re-run to confirm
+   *     regressions included, where the farm's price is known
    */
   public record PlannedRun(
       String farm,

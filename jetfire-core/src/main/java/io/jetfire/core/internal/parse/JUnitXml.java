@@ -38,6 +38,7 @@ final class JUnitXml {
       Optional<String> message = Optional.empty();
       Optional<Duration> duration = Optional.empty();
       boolean inside = false;
+      boolean wordless = false;
       int depth = 0;
       while (xml.hasNext() && tests.size() < MOST) {
         int event = xml.next();
@@ -53,7 +54,8 @@ final class JUnitXml {
               name = attribute(xml, "name");
               outcome = Outcome.PASSED;
               message = Optional.empty();
-              OptionalDouble seconds = Numbers.decimal(attribute(xml, "time"));
+              // Surefire writes thousands with commas.
+              OptionalDouble seconds = Numbers.decimal(attribute(xml, "time").replace(",", ""));
               duration =
                   seconds.isPresent() && seconds.getAsDouble() >= 0 && seconds.getAsDouble() < 1e9
                       ? Optional.of(Duration.ofMillis(Math.round(seconds.getAsDouble() * 1000)))
@@ -62,12 +64,21 @@ final class JUnitXml {
             case "failure", "error" -> {
               outcome = inside ? Outcome.FAILED : outcome;
               message = Optional.of(attribute(xml, "message"));
+              wordless = message.get().isEmpty();
             }
             case "skipped" -> outcome = inside ? Outcome.SKIPPED : outcome;
             default -> {}
           }
+        } else if (event == XMLStreamConstants.CHARACTERS && wordless) {
+          // Some runners write the message as the element's text.
+          String first = xml.getText().strip().lines().findFirst().orElse("");
+          if (!first.isEmpty()) {
+            message = Optional.of(first.length() > 4000 ? first.substring(0, 4000) : first);
+            wordless = false;
+          }
         } else if (event == XMLStreamConstants.END_ELEMENT) {
           depth--;
+          wordless = false;
           if (xml.getLocalName().equals("testcase") && inside) {
             inside = false;
             tests.add(

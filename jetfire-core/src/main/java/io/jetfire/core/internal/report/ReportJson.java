@@ -24,7 +24,7 @@ import java.util.Locale;
 /** A report as JSON, for programs: keys are never renamed, absent numbers are absent. */
 public final class ReportJson {
   /** Raised when the meaning of a key changes. */
-  private static final int VERSION = 1;
+  static final int VERSION = 1;
 
   private ReportJson() {}
 

@@ -83,6 +83,14 @@ public final class ReportReader {
   }
 
   private static Report report(JsonFields f) {
+    if (f.has("version") && f.integer("version") > ReportJson.VERSION) {
+      throw f.error(
+          "has version "
+              + f.integer("version")
+              + ", but this JetFire reads up to "
+              + ReportJson.VERSION
+              + "; use a newer one");
+    }
     Report.Builder b =
         Report.builder(new RunId(f.text("run")), f.text("experiment"), f.text("fingerprint"))
             .state(f.constant("state", RunState.class))

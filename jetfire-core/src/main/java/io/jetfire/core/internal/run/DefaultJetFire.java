@@ -30,6 +30,7 @@ import io.jetfire.core.internal.provider.Settings;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.DeviceFarm;
 import io.jetfire.spi.ModelRuntime;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -125,6 +126,7 @@ public final class DefaultJetFire implements JetFire {
         plan(experiment, run, runs, problems, warnings);
       }
     }
+    warnOfGatesWithoutBaseline(experiment, warnings);
     if (!missing.isEmpty() || !problems.isEmpty()) {
       List<String> all = new ArrayList<>(missing);
       all.addAll(problems);
@@ -188,7 +190,7 @@ public final class DefaultJetFire implements JetFire {
                 cells,
                 invocations,
                 run.timeLimit(),
-                DeviceRuns.maxCost(capabilities, run.timeLimit())));
+                DeviceRuns.maxCost(capabilities, run.timeLimit()).map(c -> c.multiply(most(run)))));
       }
     } catch (ConfigurationException e) {
       problems.add(e.getMessage());
@@ -219,6 +221,26 @@ public final class DefaultJetFire implements JetFire {
               + " find only large differences; "
               + DECIDING_SESSIONS
               + " find 10 %");
+    }
+  }
+
+  /** How often a run on one device is started at most. */
+  private static BigDecimal most(DeviceRun run) {
+    return BigDecimal.valueOf(run.attempts() + (run.confirmRegressions() ? 1L : 0L));
+  }
+
+  private static void warnOfGatesWithoutBaseline(Experiment experiment, List<String> warnings) {
+    if (experiment.baseline().isPresent()) {
+      return;
+    }
+    for (Gate gate : experiment.gates()) {
+      if (gate.bound() == Gate.Bound.REGRESSION_AT_MOST && gate.baselineVariant().isEmpty()) {
+        warnings.add(
+            "the gate '"
+                + gate
+                + "' stays undecided: it needs an earlier run, Experiment.baseline, or a variant,"
+                + " Gate.against");
+      }
     }
   }
 

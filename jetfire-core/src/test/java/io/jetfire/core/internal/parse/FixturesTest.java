@@ -3,15 +3,18 @@ package io.jetfire.core.internal.parse;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.jetfire.ParsedLog;
+import io.jetfire.TestOutcome;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -58,5 +61,32 @@ class FixturesTest {
                           new StandardParser().parse(new ByteArrayInputStream(fixture(e.getKey())));
                       GoldenLog.check(log, e.getValue());
                     }));
+  }
+
+  @Test
+  void testsOfXmlHaveTimesAndMessages() throws IOException {
+    List<TestOutcome> tests =
+        new StandardParser().parse(new ByteArrayInputStream(fixture("junit.xml"))).tests();
+    assertThat(tests)
+        .extracting(TestOutcome::duration)
+        .containsExactly(
+            Optional.of(Duration.ofMillis(1250)),
+            Optional.of(Duration.ofMillis(500)),
+            Optional.of(Duration.ZERO),
+            Optional.of(Duration.ofMillis(1_234_500)),
+            Optional.of(Duration.ofMillis(250)));
+    assertThat(tests.get(1).message()).hasValue("expected <3>");
+    assertThat(tests.get(3).message()).hasValue("java.lang.IllegalStateException: no device");
+    assertThat(tests.get(4).message()).isEmpty();
+  }
+
+  @Test
+  void testsOfInstrumentationHaveTheirStack() throws IOException {
+    List<TestOutcome> tests =
+        new StandardParser().parse(new ByteArrayInputStream(fixture("am-instrument.txt"))).tests();
+    assertThat(tests.get(1).message().orElseThrow())
+        .startsWith("java.lang.AssertionError: expected 3\n\tat com.example.BenchTest.fails");
+    assertThat(tests.get(4).message().orElseThrow()).contains("Process crashed");
+    assertThat(tests.get(0).message()).isEmpty();
   }
 }

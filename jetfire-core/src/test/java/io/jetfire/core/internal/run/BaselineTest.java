@@ -207,6 +207,8 @@ class BaselineTest {
     assertThatThrownBy(() -> Report.read(saved))
         .isInstanceOf(ConfigurationException.class)
         .hasMessageContainingAll("report.json", "no report", "lacks 'run'");
+    Files.writeString(saved.resolve("report.json"), "{\"version\": 99}");
+    assertThatThrownBy(() -> Report.read(saved)).hasMessageContaining("version 99");
   }
 
   @Test
@@ -347,6 +349,12 @@ class BaselineTest {
       assertThat(jetfire.plan(nothing).warnings())
           .anyMatch(w -> w.contains("twice the time and cost"))
           .anyMatch(w -> w.contains("nothing to confirm"));
+      // 15 minutes at 10 cents, 2 attempts, and one to confirm.
+      assertThat(jetfire.plan(nothing).maxCost().orElseThrow()).isEqualByComparingTo("4.50");
+      assertThat(jetfire.plan(described(phones()).build()).warnings())
+          .singleElement()
+          .asString()
+          .contains("stays undecided", "Experiment.baseline");
     }
   }
 
