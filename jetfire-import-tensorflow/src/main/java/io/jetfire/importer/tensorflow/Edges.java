@@ -1,0 +1,78 @@
+package io.jetfire.importer.tensorflow;
+
+import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Subgraph;
+import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.transform.LayoutOptions;
+import io.jetfire.tflite.transform.Optimizer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Inputs, outputs and signatures of a subgraph, and what every import ends with. */
+final class Edges {
+  private Edges() {}
+
+  /** Names the results and adds the signature. */
+  static void finish(
+      Graph graph,
+      Subgraph g,
+      Build b,
+      String signature,
+      Map<String, Value> inputs,
+      Map<String, Value> results) {
+    Map<String, Value> outputs = new LinkedHashMap<>();
+    List<Value> order = new ArrayList<>();
+    Set<Value> taken = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (Map.Entry<String, Value> e : results.entrySet()) {
+      Value v = e.getValue();
+      if (v.isInput() || v.isConstant() || !taken.add(v)) {
+        // An output is a tensor of its own, made by an operator.
+        b.prefix(e.getKey());
+        v = copy(b, v);
+        taken.add(v);
+      }
+      Value other = g.value(e.getKey()).orElse(null);
+      if (other != null && other != v && !other.isInput() && !taken.contains(other)) {
+        other.name(g.uniqueName(e.getKey() + "/inner"));
+        other = null;
+      }
+      if (other == null) {
+        v.name(e.getKey());
+      }
+      outputs.put(e.getKey(), v);
+      order.add(v);
+    }
+    g.outputs(order);
+    graph.addSignature(signature, g, inputs, outputs);
+  }
+
+  private static Value copy(Build b, Value v) {
+    Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
+    Op op;
+    if (v.shape().isStatic()) {
+      int[] dims = v.shape().dims();
+      op = Op.of(OpKind.RESHAPE).set("new_shape", dims).inputs(v, b.ints(dims));
+    } else {
+      op = Op.of(OpKind.RESHAPE).inputs(v, b.shapeOf(v));
+    }
+    b.subgraph().append(op.outputs(List.of(out)));
+    return out;
+  }
+
+  static Graph optimized(Graph graph, Optional<Boolean> channelsLast) {
+    graph.subgraphs().forEach(Subgraph::removeDead);
+    graph.verify();
+    boolean last = channelsLast.orElse(false);
+    Optimizer.standard(last ? LayoutOptions.channelsLast() : LayoutOptions.keep()).run(graph);
+    return graph.verify();
+  }
+}

@@ -1,0 +1,120 @@
+package io.jetfire.importer.tensorflow;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.jetfire.Tensor;
+import io.jetfire.spi.ModelRuntime;
+import io.jetfire.tflite.format.TfliteReader;
+import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Signature;
+import io.jetfire.tflite.importer.ImportOptions;
+import io.jetfire.tflite.importer.ModelImporter;
+import io.jetfire.tflite.importer.ModelImporters;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Whole networks, against the outputs of TensorFlow and the files of its own converter. */
+@SuppressWarnings("NullAway.Init") // JUnit fills the folder, create() the runner.
+class NetworksTest {
+  /** Of the largest output: sums of float32 in another order differ by this much. */
+  private static final double TOLERANCE = 1e-5;
+
+  @TempDir Path folder;
+  private Runner runner;
+
+  @BeforeEach
+  void create() {
+    runner = new Runner(folder);
+  }
+
+  @AfterEach
+  void close() {
+    runner.close();
+  }
+
+  private static Graph read(Path model) {
+    ModelImporter importer = ModelImporters.load().find(model).orElseThrow();
+    return importer.read(model, ImportOptions.defaults());
+  }
+
+  private static float[] floats(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    float[] out = new float[bytes.length / 4];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(out);
+    return out;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "models/tiny/resnet8.h5, resnet8, 1, 32, 32, 3",
+    "models/tiny/ad01.h5, ad01, 1, 640, 0, 0",
+    "models/keras/mobilenet_v2_035_96.keras, mnv2, 1, 96, 96, 3"
+  })
+  void outputsAndSizesMatchTensorFlow(
+      String file, String reference, int batch, int h, int w, int channels) throws IOException {
+    Graph graph = read(SharedData.path(file));
+    Path at = SharedData.path("reference", reference);
+    Graph theirs = TfliteReader.read(at.resolve("tf-float32.tflite"));
+    assertThat(graph.main().ops()).hasSizeLessThanOrEqualTo(theirs.main().ops().size());
+    Path written = runner.write(graph);
+    assertThat(Files.size(written))
+        .isLessThanOrEqualTo(Files.size(at.resolve("tf-float32.tflite")));
+    int[] shape = w == 0 ? new int[] {batch, h} : new int[] {batch, h, w, channels};
+    float[] inputs = floats(at.resolve("evaluation.f32"));
+    float[] expected = floats(at.resolve("expected-float32.f32"));
+    int size = w == 0 ? h : h * w * channels;
+    int samples = inputs.length / size;
+    int outputs = expected.length / samples;
+    double worst = 0;
+    double largest = 1;
+    try (ModelRuntime.Session session = runner.open(written)) {
+      for (int s = 0; s < samples; s++) {
+        float[] one = java.util.Arrays.copyOfRange(inputs, s * size, (s + 1) * size);
+        session.input(0, Tensor.ofFloats(one, shape));
+        session.invoke();
+        float[] found = session.output(0).toFloatArray();
+        assertThat(found).hasSize(outputs);
+        for (int i = 0; i < outputs; i++) {
+          float e = expected[s * outputs + i];
+          double d = Math.abs((double) found[i] - e);
+          worst = Math.max(worst, Double.isNaN(d) ? Double.POSITIVE_INFINITY : d);
+          largest = Math.max(largest, Math.abs(e));
+        }
+      }
+    }
+    assertThat(worst / largest).isLessThan(TOLERANCE);
+  }
+
+  @Test
+  void keywordSpottingFromItsSavedModelGivesWhatTensorFlowGives() throws IOException {
+    Graph graph = read(SharedData.path("models", "tiny", "kws_saved_model"));
+    Signature signature = graph.signature("serving_default").orElseThrow();
+    assertThat(signature.inputs().keySet()).containsExactly("input_1");
+    assertThat(signature.outputs().keySet()).containsExactly("dense");
+    // Batch normalization is in the convolutions, and nothing of training is left.
+    assertThat(graph.main().ops()).hasSize(13);
+    assertThat(graph.main().ops().stream().map(o -> o.kind()))
+        .doesNotContain(OpKind.MUL, OpKind.ADD, OpKind.TRANSPOSE);
+    float[] input = new float[490];
+    for (int i = 0; i < input.length; i++) {
+      input[i] = (float) Math.sin(0.37 * i);
+    }
+    // What TensorFlow 2.21 computes from the same folder.
+    float[] expected = {
+      0.0219089855f, 0.0352256559f, 0.0204050764f, 0.00714279711f, 0.028222546f, 0.0737438127f,
+      0.0223004222f, 0.0157102235f, 0.0231282171f, 0.00842566416f, 0.000879331725f, 0.742907345f
+    };
+    assertThat(runner.run(graph, input).get(0))
+        .containsExactly(expected, org.assertj.core.data.Offset.offset(1e-5f));
+  }
+}
