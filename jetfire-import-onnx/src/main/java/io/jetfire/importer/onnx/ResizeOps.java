@@ -4,6 +4,7 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.importer.lowering.Resizing;
+import io.jetfire.tflite.importer.lowering.Sampling;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,30 @@ final class ResizeOps {
   static void register(Map<String, Lowering> ops) {
     ops.put("Resize", ResizeOps::resize);
     ops.put("Upsample", ResizeOps::resize);
+    ops.put("GridSample", ResizeOps::gridSample);
+    ops.put("AffineGrid", ResizeOps::affineGrid);
+  }
+
+  private static void gridSample(Node n) {
+    String mode = n.text("mode", "bilinear"); // since operator set 20 it is linear
+    String padding = n.text("padding_mode", "zeros");
+    n.out(
+        Sampling.grid(
+            n.b,
+            n.in(0),
+            n.in(1),
+            mode.equals("linear") ? "bilinear" : mode,
+            padding,
+            n.integer("align_corners", 0) != 0));
+  }
+
+  private static void affineGrid(Node n) {
+    int[] size = n.known(1, "size");
+    if (size.length != 4) {
+      throw new Refusal("a grid over " + (size.length - 2) + " dimensions", "use 2-D images");
+    }
+    boolean align = n.integer("align_corners", 0) != 0;
+    n.out(Sampling.affineGrid(n.b, n.in(0), size[2], size[3], align));
   }
 
   private static void resize(Node n) {

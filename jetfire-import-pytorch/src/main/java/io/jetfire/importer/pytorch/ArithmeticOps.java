@@ -142,8 +142,7 @@ final class ArithmeticOps {
         if (c.isNumber("other") && c.outType().isFloat()) {
           // A factor fuses into what stands before, a divisor does not.
           double d = c.real("other", 1);
-          boolean exact = d != 0 && Double.isFinite(1 / d);
-          if (exact) {
+          if (d != 0 && Double.isFinite(1 / d)) {
             c.out(c.b.mul(x(c), 1 / d));
             return;
           }
@@ -224,12 +223,25 @@ final class ArithmeticOps {
           });
       return;
     }
+    if (name.equals("and") && c.isNumber("other") && isMask(c.real("other", 0))) {
+      // The lowest bits are what is left of a division by the next power of two.
+      c.out(c.b.binary(OpKind.FLOOR_MOD, x(c), c.b.scalar(type, c.real("other", 0) + 1)));
+      return;
+    }
     if (!name.equals("xor")) {
       throw new Refusal(
           "TensorFlow Lite has no bitwise '" + name + "' of integers",
           "use booleans, or remainders and quotients");
     }
-    c.out(c.b.binary(OpKind.BITWISE_XOR, x(c), y(c)));
+    // The kernel has at most 32 bits, which hold what such programs have.
+    ElementType kernel = type == ElementType.INT64 ? ElementType.INT32 : type;
+    Value x = c.operand("self", kernel);
+    c.out(c.b.binary(OpKind.BITWISE_XOR, x, c.operand("other", kernel)));
+  }
+
+  private static boolean isMask(double v) {
+    long mask = (long) v;
+    return mask == v && mask > 0 && mask < 1L << 30 && (mask & (mask + 1)) == 0;
   }
 
   private static void where(Call c) {

@@ -35,7 +35,8 @@ final class Call {
     this.scope = scope;
     this.b = b;
     for (JsonNode input : node.path("inputs")) {
-      arguments.put(input.path("name").asText(), input.path("arg"));
+      String name = input.path("name").asText();
+      arguments.put(name.isEmpty() ? "#" + arguments.size() : name, input.path("arg"));
     }
     for (JsonNode output : node.path("outputs")) {
       collect(output);

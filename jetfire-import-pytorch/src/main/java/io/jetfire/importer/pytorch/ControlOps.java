@@ -7,7 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** Operators that have graphs as arguments. */
+/**
+ * Operators that have graphs as arguments. A branch whose condition is known only at run time
+ * becomes both bodies and a choice of their results.
+ */
 final class ControlOps {
   private ControlOps() {}
 
@@ -29,14 +32,18 @@ final class ControlOps {
 
   private static void branch(Call c) {
     Value condition = c.tensor(c.argumentNames().get(0));
-    if (!condition.isConstant()) {
-      throw new Refusal(
-          "its condition is computed while the model runs",
-          "compute both branches and choose with torch.where");
+    List<Value> operands = c.operands(c.argumentNames().get(3));
+    if (condition.isConstant()) {
+      boolean then = condition.longs()[0] != 0;
+      c.out(inlined(c, c.graph(c.argumentNames().get(then ? 1 : 2)), operands));
+      return;
     }
-    boolean then = condition.longs()[0] != 0;
-    String body = c.argumentNames().get(then ? 1 : 2);
-    inline(c, c.graph(body), c.operands(c.argumentNames().get(3)));
+    // Operators have no effects besides their results: both branches run, one result is taken.
+    List<Value> one = inlined(c, c.graph(c.argumentNames().get(1)), operands);
+    List<Value> other = inlined(c, c.graph(c.argumentNames().get(2)), operands);
+    for (int i = 0; i < Math.min(one.size(), other.size()); i++) {
+      c.out(i, c.b.select(c.b.reshape(condition), one.get(i), other.get(i)));
+    }
   }
 
   /** A body that runs as it is: switches of gradients and of automatic precision. */
@@ -56,10 +63,10 @@ final class ControlOps {
     if (body == null) {
       throw new Refusal("it has no body", "export the program anew");
     }
-    inline(c, body, operands);
+    c.out(inlined(c, body, operands));
   }
 
-  private static void inline(Call c, JsonNode body, List<Value> operands) {
+  private static List<Value> inlined(Call c, JsonNode body, List<Value> operands) {
     Scope inner = c.scope().child(body);
     List<String> inputs = names(body.path("inputs"));
     if (inputs.size() > operands.size()) {
@@ -71,10 +78,7 @@ final class ControlOps {
       inner.define(inputs.get(i), operands.get(i));
     }
     inner.run();
-    List<String> outputs = names(body.path("outputs"));
-    for (int i = 0; i < outputs.size(); i++) {
-      c.out(i, inner.value(outputs.get(i)));
-    }
+    return names(body.path("outputs")).stream().map(inner::value).toList();
   }
 
   private static List<String> names(JsonNode arguments) {

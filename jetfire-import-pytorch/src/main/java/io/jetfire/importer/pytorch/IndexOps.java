@@ -441,12 +441,16 @@ final class IndexOps {
 
   private static void selectScatter(Call c) {
     Value x = c.self();
+    c.out(selectInto(c, x, c.operand("src", x.type())));
+  }
+
+  /** The tensor with the part that a call of select picked replaced by another one. */
+  static Value selectInto(Call c, Value x, Value part) {
     int axis = Build.axis(c.integer("dim", 0), Build.rank(x));
     int n = Build.fixedFrom(x, axis)[axis];
     int at = c.integer("index", 0);
     at = at < 0 ? at + n : at;
-    Value part = c.b.unsqueeze(c.operand("src", x.type()), axis);
-    c.out(replaced(c, x, part, axis, at, at + 1));
+    return replaced(c, x, c.b.unsqueeze(part, axis), axis, at, at + 1);
   }
 
   private static Value replaced(Call c, Value x, Value part, int axis, int from, int to) {
@@ -464,15 +468,18 @@ final class IndexOps {
 
   private static void sliceScatter(Call c) {
     Value x = c.self();
+    c.out(sliceInto(c, x, c.operand("src", x.type())));
+  }
+
+  /** The tensor with the part that a call of slice picked replaced by another one. */
+  static Value sliceInto(Call c, Value x, Value src) {
     int axis = Build.axis(c.integer("dim", 0), Build.rank(x));
     int n = Build.fixedFrom(x, axis)[axis];
     int step = c.integer("step", 1);
     int from = clip(c.integer("start", 0), n);
     int to = clip(c.integer("end", Integer.MAX_VALUE), n);
-    Value src = c.operand("src", x.type());
     if (step == 1) {
-      c.out(to <= from ? x : replaced(c, x, src, axis, from, to));
-      return;
+      return to <= from ? x : replaced(c, x, src, axis, from, to);
     }
     // The old slices and the new ones side by side, picked in the right order.
     int[] order = new int[n];
@@ -480,7 +487,7 @@ final class IndexOps {
       boolean isNew = i >= from && i < to && (i - from) % step == 0;
       order[i] = isNew ? n + (i - from) / step : i;
     }
-    c.out(c.b.gather(c.b.concat(axis, x, src), c.b.ints(order), axis));
+    return c.b.gather(c.b.concat(axis, x, src), c.b.ints(order), axis);
   }
 
   private static int clip(int i, int n) {

@@ -46,6 +46,7 @@ final class MatrixOps {
     ops.put("_cdist_forward", MatrixOps::distances);
     ops.put("_euclidean_dist", MatrixOps::distances);
     ops.put("trace", MatrixOps::trace);
+    ops.put("_trilinear", MatrixOps::trilinear);
   }
 
   private static Value product(Call c, Value x, Value y) {
@@ -120,6 +121,18 @@ final class MatrixOps {
     Value right = c.b.unsqueeze(y, Build.rank(y) - 1);
     Value out = c.b.reduce(OpKind.SUM, c.b.mul(left, right), false, lead.length);
     c.out(c.has("bias") ? c.b.add(out, c.tensor("bias")) : out);
+  }
+
+  /** The sum of products of three tensors, as bilinear layers decompose to. */
+  private static void trilinear(Call c) {
+    Value p = null;
+    for (int i = 1; i <= 3; i++) {
+      Value v = c.tensor("i" + i);
+      int[] added = c.ints("expand" + i);
+      v = added.length == 0 ? v : c.b.unsqueeze(v, added);
+      p = p == null ? v : c.b.mul(p, v);
+    }
+    c.out(c.b.reduce(OpKind.SUM, java.util.Objects.requireNonNull(p), false, c.ints("sumdim")));
   }
 
   /** softmax(q k^T scale + mask) v. */

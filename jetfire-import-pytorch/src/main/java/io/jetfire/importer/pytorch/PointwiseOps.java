@@ -88,6 +88,9 @@ final class PointwiseOps {
     ops.put(
         "leaky_relu",
         c -> c.out(Functions.leakyRelu(c.b, real(c), c.real("negative_slope", 0.01))));
+    ops.put(
+        "rrelu_with_noise_functional",
+        c -> c.out(Functions.leakyRelu(c.b, real(c), rreluSlope(c))));
     ops.put("rrelu", c -> c.out(Functions.leakyRelu(c.b, real(c), rreluSlope(c))));
     ops.put("prelu", PointwiseOps::prelu);
     ops.put("_prelu_kernel", PointwiseOps::prelu);

@@ -245,7 +245,12 @@ public final class PytorchImporter implements ModelImporter {
         if (size.isPresent() && (size.getAsLong() < 0 || size.getAsLong() > Integer.MAX_VALUE)) {
           throw new Refusal("its dimension " + i + " is " + size.getAsLong(), "use another size");
         }
-        dims[i] = size.isPresent() ? (int) size.getAsLong() : -1;
+        Integer byPlace = options.dimensions().get(name + "." + i);
+        boolean batch = i == 0 && !options.openBatch();
+        dims[i] =
+            size.isPresent()
+                ? (int) size.getAsLong()
+                : byPlace != null ? byPlace : batch ? options.batch() : -1;
         elements *= Math.max(1, dims[i]);
         if (elements > Integer.MAX_VALUE) {
           throw new Refusal("it has more than 2^31 elements", "use smaller tensors");
@@ -293,7 +298,11 @@ public final class PytorchImporter implements ModelImporter {
           continue; // the refused operator behind it is reported
         } catch (Refusal e) {
           problems.add(
-              "output", names.get(i), "no inputs", String.valueOf(e.getMessage()), e.suggestion());
+              "output",
+              names.get(i).isEmpty() ? arg.path("as_tensor").path("name").asText() : names.get(i),
+              "no inputs",
+              String.valueOf(e.getMessage()),
+              e.suggestion());
         }
       }
       main.outputs(List.copyOf(outputs.values()));

@@ -4,6 +4,7 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.importer.lowering.Resizing;
+import io.jetfire.tflite.importer.lowering.Sampling;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,27 @@ final class ResizeOps {
     ops.put("upsample_bicubic2d", c -> resize(c, "cubic", false));
     ops.put("_upsample_bilinear2d_aa", c -> resize(c, "linear", true));
     ops.put("_upsample_bicubic2d_aa", c -> resize(c, "cubic", true));
+    ops.put("grid_sampler", ResizeOps::gridSampler);
+    ops.put("grid_sampler_2d", ResizeOps::gridSampler);
+    ops.put("affine_grid_generator", ResizeOps::affineGrid);
+  }
+
+  private static void gridSampler(Call c) {
+    List<String> modes = List.of("bilinear", "nearest", "bicubic");
+    List<String> paddings = List.of("zeros", "border", "reflection");
+    String mode = modes.get(c.integer("interpolation_mode", 0));
+    String padding = paddings.get(c.integer("padding_mode", 0));
+    boolean align = c.flag("align_corners", false);
+    c.out(Sampling.grid(c.b, c.self(), c.tensor("grid"), mode, padding, align));
+  }
+
+  private static void affineGrid(Call c) {
+    int[] size = c.ints("size");
+    if (size.length != 4) {
+      throw new Refusal("a grid over " + (size.length - 2) + " dimensions", "use 2-D images");
+    }
+    boolean align = c.flag("align_corners", false);
+    c.out(Sampling.affineGrid(c.b, c.tensor("theta"), size[2], size[3], align));
   }
 
   private static void resize(Call c, String mode, boolean antialias) {

@@ -69,6 +69,9 @@ final class Scope {
     }
   }
 
+  /** What a name is a part of, and the call that made it so. */
+  private record View(String base, Call call, String operator) {}
+
   /** Thrown for an operator whose input comes from one that has been refused already. */
   static final class Missing extends RuntimeException {
     @Serial private static final long serialVersionUID = 1L;
@@ -83,7 +86,9 @@ final class Scope {
   private final Map<String, String> absent = new HashMap<>();
   private final Set<String> refused = new HashSet<>();
   private final Map<String, String> roots = new HashMap<>();
+  private final Map<String, View> views = new HashMap<>();
   private final Map<String, Integer> lastUses = new HashMap<>();
+  private int writing;
 
   Scope(Shared shared, Build b, JsonNode graph, int depth) {
     this.shared = shared;
@@ -200,13 +205,18 @@ final class Scope {
       lowering.lower(call);
       call.finish();
       if (target != null) {
-        values.put(target, value(call.outputs().get(0)));
+        write(target, value(call.outputs().get(0)));
       }
       if (writes || VIEWS.contains(operator)) {
         String of = call.firstTensor();
         if (of != null) {
           String root = root(of);
-          call.outputs().forEach(out -> roots.put(out, root));
+          for (String out : call.outputs()) {
+            roots.put(out, root);
+            if (!out.equals(of)) {
+              views.put(out, new View(of, call, writes ? "alias" : operator));
+            }
+          }
         }
       }
     } catch (Missing e) {
@@ -228,6 +238,37 @@ final class Scope {
     }
   }
 
+  /** Gives a name a new value, and what it is a part of too. */
+  private void write(String name, Value v) {
+    values.put(name, v);
+    View view = views.get(name);
+    if (view == null || !isUsedAfterWrite(view.base)) {
+      return;
+    }
+    Value base = value(view.base);
+    b.prefix(view.base);
+    write(
+        view.base,
+        switch (view.operator) {
+          case "select" -> IndexOps.selectInto(view.call, base, v);
+          case "slice" -> IndexOps.sliceInto(view.call, base, v);
+          case "alias",
+              "contiguous",
+              "detach",
+              "flatten",
+              "reshape",
+              "squeeze",
+              "unflatten",
+              "unsqueeze",
+              "view" ->
+              b.reshape(v, Build.fixedFrom(base, 0));
+          default ->
+              throw new Refusal(
+                  "it writes through " + view.operator + " into '" + view.base + "'",
+                  "export without writes: torch.export.export(...).run_decompositions()");
+        });
+  }
+
   private String root(String name) {
     return roots.getOrDefault(name, name);
   }
@@ -239,8 +280,12 @@ final class Scope {
       return null;
     }
     String root = root(name);
-    List<String> others = new ArrayList<>(roots.keySet());
+    Set<String> others = new HashSet<>(roots.keySet());
     others.add(root);
+    writing = position;
+    for (View v = views.get(name); v != null; v = views.get(v.base)) {
+      others.remove(v.base); // gets the new value too
+    }
     for (String other : others) {
       boolean shares = !other.equals(name) && root(other).equals(root);
       if (shares && lastUses.getOrDefault(other, -1) > position) {
@@ -250,6 +295,15 @@ final class Scope {
       }
     }
     return name;
+  }
+
+  /** Whether a tensor, or one that it is a part of, is looked at after the write. */
+  private boolean isUsedAfterWrite(String name) {
+    if (lastUses.getOrDefault(name, -1) > writing) {
+      return true;
+    }
+    View view = views.get(name);
+    return view != null && isUsedAfterWrite(view.base);
   }
 
   private void report(Call call, String reason, String suggestion) {

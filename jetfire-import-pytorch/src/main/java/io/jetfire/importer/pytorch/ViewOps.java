@@ -56,7 +56,9 @@ final class ViewOps {
     ops.put("cat", ViewOps::cat);
     ops.put("concat", ViewOps::cat);
     ops.put("concatenate", ViewOps::cat);
-    ops.put("hstack", c -> c.out(joined(c, Build.rank(c.tensors("tensors").get(0)) == 1 ? 0 : 1)));
+    ops.put("hstack", c -> c.out(stackedAlong(c, 1)));
+    ops.put("vstack", c -> c.out(stackedAlong(c, 0)));
+    ops.put("column_stack", c -> c.out(stackedAlong(c, 1)));
     ops.put("stack", ViewOps::stack);
     ops.put("split", ViewOps::split);
     ops.put("split_with_sizes", ViewOps::splitWithSizes);
@@ -271,6 +273,20 @@ final class ViewOps {
       parts.add(c.b.cast(c.tensors("tensors").get(0), type));
     }
     return c.b.concat(Build.axis(axis, Build.rank(parts.get(0))), parts);
+  }
+
+  /** Joins tensors; vectors are joined as they are, or as rows or columns of a matrix. */
+  private static Value stackedAlong(Call c, int axis) {
+    ElementType type = c.outType();
+    boolean keeps = c.target().contains("hstack");
+    List<Value> parts = new ArrayList<>();
+    for (Value v : c.tensors("tensors")) {
+      Value x = c.b.cast(v, type);
+      int rank = Build.rank(x);
+      x = rank == 0 ? c.b.reshape(x, 1) : x;
+      parts.add(Build.rank(x) == 1 && !keeps ? c.b.unsqueeze(x, axis == 0 ? 0 : 1) : x);
+    }
+    return c.b.concat(Build.rank(parts.get(0)) == 1 ? 0 : axis, parts);
   }
 
   private static void cat(Call c) {

@@ -139,31 +139,20 @@ class PytorchImporterTest {
   }
 
   @Test
-  void aWriteIntoSharedMemoryIsRefused() {
+  void aWriteThatAnotherViewWouldSeeIsRefused() {
     String sizes = ProgramFile.ints(2, 3);
-    String row = ProgramFile.ints(3);
+    String turned = ProgramFile.ints(3, 2);
     ByteBuffer file =
         new ProgramFile()
             .input("x", Types.FLOAT, sizes)
-            .call(
-                "torch.ops.aten.select.int",
-                "select",
-                7,
-                row,
-                ProgramFile.tensor("self", "x"),
-                ProgramFile.argument("dim", "\"as_int\":0"),
-                ProgramFile.argument("index", "\"as_int\":1"))
-            .call(
-                "torch.ops.aten.relu_.default",
-                "relu_",
-                7,
-                row,
-                ProgramFile.tensor("self", "select"))
-            .output("x")
+            .call("torch.ops.aten.neg.default", "neg", 7, sizes, ProgramFile.tensor("self", "x"))
+            .call("torch.ops.aten.t.default", "t", 7, turned, ProgramFile.tensor("self", "neg"))
+            .call("torch.ops.aten.relu_.default", "r", 7, sizes, ProgramFile.tensor("self", "neg"))
+            .output("t")
             .archive(false);
     assertThatThrownBy(() -> read(file, ImportOptions.defaults()))
         .isInstanceOf(UnsupportedModelException.class)
-        .hasMessageContaining("whose memory 'x' shares");
+        .hasMessageContaining("it writes into 'neg', whose memory 't' shares");
   }
 
   @Test

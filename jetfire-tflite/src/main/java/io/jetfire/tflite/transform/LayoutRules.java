@@ -172,6 +172,14 @@ final class LayoutRules {
    */
   static void permute(Op op, int[] perm) {
     Subgraph g = op.subgraph().orElseThrow();
+    if (!Elementwise.contains(op.kind())) {
+      for (int i : dataInputs(op)) {
+        Value v = op.optionalInput(i).orElse(null);
+        if (v != null && v.isConstant()) {
+          op.input(i, broadcastPermuted(v, perm));
+        }
+      }
+    }
     switch (op.kind()) {
       case CONCATENATION -> op.set("axis", moved(op.integer("axis"), perm));
       case SPLIT -> op.input(0, movedAxes(g, op.input(0), perm));

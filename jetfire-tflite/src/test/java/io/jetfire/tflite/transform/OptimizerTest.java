@@ -2,11 +2,16 @@ package io.jetfire.tflite.transform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Padding;
+import io.jetfire.tflite.graph.Shape;
+import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -18,7 +23,10 @@ class OptimizerTest {
   }
 
   private static void check(long seed, Pass... passes) {
-    Graph graph = RandomGraphs.channelsFirst(seed, 4 + (int) (seed % 12));
+    check(seed, RandomGraphs.channelsFirst(seed, 4 + (int) (seed % 12)), passes);
+  }
+
+  private static void check(long seed, Graph graph, Pass... passes) {
     Map<String, HostTensor> inputs = GraphEvaluator.randomInputs(graph, seed);
     Map<String, HostTensor> before = GraphEvaluator.run(graph, inputs);
     String text = graph.main().ops().toString();
@@ -49,6 +57,26 @@ class OptimizerTest {
     for (long seed = 0; seed < 400; seed++) {
       check(seed, ShapeInference.create(), LayoutOptimizer.create(LayoutOptions.keep()));
     }
+  }
+
+  @Test
+  void constantsBesideAnImageTurnWithIt() {
+    Graph graph = Graph.create();
+    Subgraph main = graph.addSubgraph("main");
+    GraphEmitter e = GraphEmitter.into(main);
+    Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(1, 2, 4, 4));
+    Value row = main.addConstant("row", Shape.of(1, 2, 1, 4), 1f, 2f, 3f, 4f, 5f, 6f, 7f, 8f);
+    Value y = e.emit("y", Op.of(OpKind.CONCATENATION).set("axis", 2).inputs(row, x, row));
+    Op pool =
+        Op.of(OpKind.AVERAGE_POOL_2D)
+            .set("padding", Padding.VALID)
+            .set("filter_height", 2)
+            .set("filter_width", 2)
+            .set("stride_h", 2)
+            .set("stride_w", 2);
+    Value pooled = e.emit("pooled", pool.inputs(e.transpose(y, 0, 2, 3, 1)));
+    main.outputs(List.of(e.transpose(pooled, 0, 3, 1, 2)));
+    check(1, graph);
   }
 
   @Test

@@ -88,7 +88,15 @@ public final class Functions {
    * @return from -pi to pi
    */
   public static Value atan2(Build b, Value y, Value x) {
-    return b.emit(Op.of(OpKind.ATAN2).inputs(y, x));
+    // The kernel does not broadcast.
+    Value whole = x;
+    Value other = y;
+    if (x.shape().isStatic() && y.shape().isStatic() && !x.shape().equals(y.shape())) {
+      int[] common = broadcast(x.shape(), y.shape()).dims();
+      whole = b.broadcastTo(x, common);
+      other = b.broadcastTo(y, common);
+    }
+    return b.emit(Op.of(OpKind.ATAN2).inputs(other, whole));
   }
 
   /**
