@@ -19,6 +19,7 @@ import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
+import io.jetfire.tflite.quantize.IntegerOperators;
 import io.jetfire.tflite.transform.LayoutOptions;
 import io.jetfire.tflite.transform.Optimizer;
 import java.io.IOException;
@@ -176,6 +177,7 @@ public final class OnnxImporter implements ModelImporter {
     graph.verify();
     boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
     Optimizer.standard(last ? LayoutOptions.channelsLast() : LayoutOptions.keep()).run(graph);
+    IntegerOperators.create(shared.scales.stream().map(Scope.Scales::toArray).toList()).run(graph);
     return graph.verify();
   }
 

@@ -6,6 +6,7 @@ import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.lowering.Matrices;
 import java.util.Arrays;
 import java.util.Map;
@@ -17,7 +18,7 @@ final class QuantizationOps {
 
   static void register(Map<String, Lowering> ops) {
     ops.put("QuantizeLinear", n -> n.out(quantize(n, n.in(0), 1, 2)));
-    ops.put("DequantizeLinear", n -> n.out(dequantize(n, n.in(0), 1, 2)));
+    ops.put("DequantizeLinear", n -> n.out(dequantize(n, n.in(0), 1, 2, axis(n))));
     ops.put("DynamicQuantizeLinear", QuantizationOps::dynamic);
     ops.put("QLinearMatMul", QuantizationOps::matMul);
     ops.put("QLinearConv", QuantizationOps::conv);
@@ -33,7 +34,7 @@ final class QuantizationOps {
 
   /** The parameters as TFLite has them; null if they are computed at run time or too irregular. */
   private static Quantization.@Nullable Affine parameters(
-      Node n, Shape shape, int scaleInput, int zeroInput) {
+      Node n, Shape shape, int scaleInput, int zeroInput, int axis) {
     Value scale = n.in(scaleInput);
     if (!scale.isConstant() || (n.has(zeroInput) && !n.in(zeroInput).isConstant())) {
       return null;
@@ -48,8 +49,12 @@ final class QuantizationOps {
     if (scales.length == 1) {
       return Quantization.perTensor(scales[0], zeros[0]);
     }
-    int axis = n.axis(n.integer("axis", 1), shape.rank());
-    return Quantization.perChannel(scales, zeros, axis);
+    int at = n.axis(axis, shape.rank());
+    return shape.dim(at) == scales.length ? Quantization.perChannel(scales, zeros, at) : null;
+  }
+
+  private static int axis(Node n) {
+    return n.integer("axis", 1);
   }
 
   /** Scale or zero point in the shape that broadcasts over the tensor. */
@@ -63,23 +68,51 @@ final class QuantizationOps {
     return n.b.reshape(v, dims);
   }
 
+  private static boolean isEightBit(ElementType type) {
+    return type == ElementType.INT8 || type == ElementType.UINT8;
+  }
+
   private static Value quantize(Node n, Value x, int scaleInput, int zeroInput) {
     ElementType type = quantizedType(n, zeroInput);
-    Quantization.Affine q = parameters(n, x.shape(), scaleInput, zeroInput);
-    boolean kernel = type == ElementType.INT8 || type == ElementType.UINT8;
-    if (q != null
-        && kernel
-        && x.type() == ElementType.FLOAT32
-        && !q.isPerChannel()
-        && !x.isConstant()) {
-      Value out = n.b.subgraph().addValue(n.proto.outputs().get(0), type, x.shape());
-      out.quantization(q);
-      n.b.subgraph().append(Op.of(OpKind.QUANTIZE).inputs(x).outputs(out));
-      return out;
+    Quantization.Affine q = parameters(n, x.shape(), scaleInput, zeroInput, axis(n));
+    if (q != null && isEightBit(type) && x.type() == ElementType.FLOAT32) {
+      if (x.isConstant() && x.shape().isStatic()) {
+        return quantized(n, x, q, type);
+      }
+      if (!q.isPerChannel() && !x.isConstant()) {
+        Value out = n.b.subgraph().addValue(n.proto.outputs().get(0), type, x.shape());
+        out.quantization(q);
+        n.b.subgraph().append(Op.of(OpKind.QUANTIZE).inputs(x).outputs(out));
+        return out;
+      }
     }
     Value scale = along(n, n.in(scaleInput), n.rank(x));
     Value zero = n.has(zeroInput) ? along(n, n.in(zeroInput), n.rank(x)) : null;
     return rounded(n, x, scale, zero, type);
+  }
+
+  /** The integers of a constant, as ONNX rounds them: halves to the even neighbour. */
+  private static Value quantized(Node n, Value x, Quantization.Affine q, ElementType type) {
+    float[] values = x.floats();
+    byte[] out = new byte[values.length];
+    int low = type == ElementType.UINT8 ? 0 : -128;
+    for (int i = 0; i < out.length; i++) {
+      int c = channel(x.shape(), q, i);
+      double steps = Math.rint(values[i] / q.scale(c)) + q.zeroPoint(c);
+      out[i] = (byte) (int) Math.max(low, Math.min(low + 255, steps));
+    }
+    return n.b.subgraph().addConstant(n.proto.outputs().get(0), type, x.shape(), Weights.of(out));
+  }
+
+  private static int channel(Shape shape, Quantization.Affine q, int index) {
+    if (!q.isPerChannel()) {
+      return 0;
+    }
+    int inner = 1;
+    for (int i = q.axis() + 1; i < shape.rank(); i++) {
+      inner *= shape.dim(i);
+    }
+    return index / inner % shape.dim(q.axis());
   }
 
   private static Value rounded(
@@ -93,10 +126,12 @@ final class QuantizationOps {
     return n.b.cast(n.b.cast(n.b.clamp(steps, low, high), ElementType.INT32), type);
   }
 
-  private static Value dequantize(Node n, Value x, int scaleInput, int zeroInput) {
-    Quantization.Affine q = parameters(n, x.shape(), scaleInput, zeroInput);
-    boolean kernel = x.type() == ElementType.INT8 || x.type() == ElementType.UINT8;
-    if (q != null && kernel && !q.isPerChannel() && !x.isConstant()) {
+  private static Value dequantize(Node n, Value x, int scaleInput, int zeroInput, int axis) {
+    Quantization.Affine q = parameters(n, x.shape(), scaleInput, zeroInput, axis);
+    if (q != null && x.isConstant() && x.shape().isStatic() && !x.type().isFloat()) {
+      return dequantized(n, x, q);
+    }
+    if (q != null && isEightBit(x.type()) && !q.isPerChannel() && !x.isConstant()) {
       Quantization.Affine had = x.affine().orElse(null);
       if (had == null || had.equals(q)) {
         if (had == null && (x.producer().isEmpty() || x.useCount() == 0)) {
@@ -107,12 +142,26 @@ final class QuantizationOps {
         }
       }
     }
+    int rank = n.rank(x);
     Value f = n.b.cast(x, ElementType.FLOAT32);
     if (n.has(zeroInput)) {
-      Value zero = n.in(zeroInput);
-      f = n.b.sub(f, n.b.cast(along(n, zero, n.rank(x)), ElementType.FLOAT32));
+      f = n.b.sub(f, n.b.cast(spread(n, n.in(zeroInput), rank, axis), ElementType.FLOAT32));
     }
-    return n.b.mul(f, along(n, n.in(scaleInput), n.rank(x)));
+    return n.b.mul(f, spread(n, n.in(scaleInput), rank, axis));
+  }
+
+  /** The numbers of a constant; its scales are kept for the integer form of the layer it is in. */
+  private static Value dequantized(Node n, Value x, Quantization.Affine q) {
+    long[] integers = x.longs();
+    float[] out = new float[integers.length];
+    for (int i = 0; i < out.length; i++) {
+      int c = channel(x.shape(), q, i);
+      out[i] = q.scale(c) * (integers[i] - q.zeroPoint(c));
+    }
+    if (isEightBit(x.type())) {
+      n.scope.scales(q.scales());
+    }
+    return n.b.subgraph().addConstant(x.name() + "/dequantized", x.shape(), out);
   }
 
   private static void dynamic(Node n) {
@@ -128,14 +177,6 @@ final class QuantizationOps {
     n.out(2, n.b.cast(n.b.cast(zero, ElementType.INT32), ElementType.UINT8));
   }
 
-  private static Value real(Node n, int input, int scale, int zero, int axis) {
-    Value x = n.b.cast(n.in(input), ElementType.FLOAT32);
-    int rank = n.rank(x);
-    Value z = n.b.cast(n.in(zero), ElementType.FLOAT32);
-    Value s = n.in(scale);
-    return n.b.mul(n.b.sub(x, spread(n, z, rank, axis)), spread(n, s, rank, axis));
-  }
-
   private static Value spread(Node n, Value v, int rank, int axis) {
     if (v.shape().elementCount() == 1) {
       return n.b.reshape(v);
@@ -147,8 +188,9 @@ final class QuantizationOps {
   }
 
   private static void matMul(Node n) {
-    Value y = Matrices.product(n.b, real(n, 0, 1, 2, -2), real(n, 3, 4, 5, -1));
-    n.out(rounded(n, y, spread(n, n.in(6), n.rank(y), -2), n.in(7), n.in(7).type()));
+    Value y =
+        Matrices.product(n.b, dequantize(n, n.in(0), 1, 2, -2), dequantize(n, n.in(3), 4, 5, -1));
+    n.out(requantized(n, y, -2));
   }
 
   private static void conv(Node n) {
@@ -156,7 +198,18 @@ final class QuantizationOps {
     if (n.has(8)) {
       bias = n.b.mul(n.b.cast(n.in(8), ElementType.FLOAT32), n.b.mul(n.in(1), n.in(4)));
     }
-    Value y = ConvolutionOps.conv(n, real(n, 0, 1, 2, 1), real(n, 3, 4, 5, 0), bias);
-    n.out(rounded(n, y, n.b.reshape(n.in(6)), n.b.reshape(n.in(7)), n.in(7).type()));
+    Value x = dequantize(n, n.in(0), 1, 2, 1);
+    n.out(requantized(n, ConvolutionOps.conv(n, x, dequantize(n, n.in(3), 4, 5, 0), bias), 1));
+  }
+
+  /** The result of an operator with integer inputs, by the parameters at inputs 6 and 7. */
+  private static Value requantized(Node n, Value y, int axis) {
+    Quantization.Affine q = parameters(n, y.shape(), 6, 7, axis);
+    if (q != null && !q.isPerChannel() && isEightBit(n.in(7).type())) {
+      return quantize(n, y, 6, 7);
+    }
+    int rank = n.rank(y);
+    return rounded(
+        n, y, spread(n, n.in(6), rank, axis), spread(n, n.in(7), rank, axis), n.in(7).type());
   }
 }

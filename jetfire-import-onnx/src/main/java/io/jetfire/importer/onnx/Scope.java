@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,6 +32,10 @@ final class Scope {
     final ExternalData folder;
     final ImportProblems problems;
     final Map<String, Lowering> lowerings;
+
+    /** The scales that constants were dequantized with. */
+    final Set<Scales> scales = new LinkedHashSet<>();
+
     int nodes;
 
     Shared(
@@ -42,6 +47,17 @@ final class Scope {
       this.folder = folder;
       this.problems = problems;
       this.lowerings = lowerings;
+    }
+  }
+
+  /** Scales of a whole tensor or along one of its dimensions. */
+  record Scales(List<Float> values) {
+    float[] toArray() {
+      float[] out = new float[values.size()];
+      for (int i = 0; i < out.length; i++) {
+        out[i] = values.get(i);
+      }
+      return out;
     }
   }
 
@@ -70,6 +86,15 @@ final class Scope {
       throw new Refusal(
           "its bodies nest more than " + MAX_DEPTH + " deep", "flatten the control flow");
     }
+  }
+
+  /** Remembers the scales of a constant, so that weights can become integers again. */
+  void scales(float[] values) {
+    List<Float> list = new ArrayList<>();
+    for (float v : values) {
+      list.add(v);
+    }
+    shared.scales.add(new Scales(list));
   }
 
   ExternalData folder() {

@@ -76,6 +76,48 @@ final class OnnxBytes {
     return t.number(2, OnnxTensor.FLOAT).text(8, name).bytes(9, b.array());
   }
 
+  /** A tensor of 8-bit integers; signed says which. */
+  static OnnxBytes bytes(String name, boolean signed, byte[] values, int... dims) {
+    return tensor(name, signed ? OnnxTensor.INT8 : OnnxTensor.UINT8, values, dims);
+  }
+
+  static OnnxBytes ints(String name, int[] values, int... dims) {
+    ByteBuffer b = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+    b.asIntBuffer().put(values);
+    return tensor(name, OnnxTensor.INT32, b.array(), dims);
+  }
+
+  static OnnxBytes longs(String name, long[] values, int... dims) {
+    ByteBuffer b = ByteBuffer.allocate(values.length * 8).order(ByteOrder.LITTLE_ENDIAN);
+    b.asLongBuffer().put(values);
+    return tensor(name, OnnxTensor.INT64, b.array(), dims);
+  }
+
+  static OnnxBytes tensor(String name, int type, byte[] raw, int... dims) {
+    OnnxBytes t = message();
+    for (int d : dims) {
+      t.number(1, d);
+    }
+    return t.number(2, type).text(8, name).bytes(9, raw);
+  }
+
+  /** Adds an integer attribute to a node. */
+  OnnxBytes attribute(String name, int value) {
+    return add(5, message().text(1, name).number(3, value).number(20, 2));
+  }
+
+  OnnxBytes attribute(String name, int... values) {
+    OnnxBytes a = message().text(1, name);
+    for (int v : values) {
+      a.number(8, v);
+    }
+    return add(5, a.number(20, 7));
+  }
+
+  OnnxBytes attribute(String name, OnnxBytes graph) {
+    return add(5, message().text(1, name).add(6, graph).number(20, 5));
+  }
+
   static OnnxBytes external(String name, String location, int length, int... dims) {
     OnnxBytes t = message();
     for (int d : dims) {
