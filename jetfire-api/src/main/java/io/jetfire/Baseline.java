@@ -54,9 +54,10 @@ public final class Baseline {
   }
 
   /**
-   * Takes a run.
+   * Takes a run. Its report is looked for where the experiment's metadata store says, then among
+   * the runs of the client's work directory.
    *
-   * @param run the run's id, as the experiment's metadata store knows it
+   * @param run the run's id
    * @return the baseline
    */
   public static Baseline run(RunId run) {
@@ -65,7 +66,8 @@ public final class Baseline {
 
   /**
    * Takes the latest complete run of an experiment that is known to the metadata store when the new
-   * run starts. Where there is none yet, the run goes on without a baseline and warns.
+   * run starts. Where there is none yet, the run goes on without a baseline and warns. It takes a
+   * store that outlives the client, such as {@code mlmd-sqlite}.
    *
    * @param experiment the experiment's name, which may be another's
    * @return the baseline

@@ -150,6 +150,7 @@ public interface JetFire extends AutoCloseable {
     private Path workDirectory = Path.of(".jetfire");
     private Clock clock = Clock.systemUTC();
     private @Nullable ExecutorService executor;
+    private @Nullable MetricsParser metricsParser;
 
     private Builder() {}
 
@@ -231,6 +232,28 @@ public interface JetFire extends AutoCloseable {
     public Builder listener(RunListener value) {
       listeners.add(value);
       return this;
+    }
+
+    /**
+     * Sets what reads the logs of device runs, such as a parser of one's own that asks {@link
+     * MetricsParser#standard()} about what it does not know. Runs of a log that name no cell belong
+     * to the cell of a device run that has only one.
+     *
+     * @param value the parser; the standard one unless set
+     * @return this builder
+     */
+    public Builder metricsParser(MetricsParser value) {
+      this.metricsParser = value;
+      return this;
+    }
+
+    /**
+     * Returns what reads the logs of device runs.
+     *
+     * @return empty for the standard parser
+     */
+    public Optional<MetricsParser> metricsParser() {
+      return Optional.ofNullable(metricsParser);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.jetfire.junit;
 
+import io.jetfire.Comparison;
 import io.jetfire.DeviceRunResult;
 import io.jetfire.Gate;
 import io.jetfire.GateResult;
@@ -83,6 +84,31 @@ public final class ReportAssert extends AbstractAssert<ReportAssert, Report> {
   public ReportAssert passes(Gate gate, Report baseline) {
     isNotNull();
     judge(gate.judge(actual, baseline));
+    return this;
+  }
+
+  /**
+   * Wants no cell to be slower than in the experiment's baseline. A comparison that cannot be
+   * decided is no regression; bound it with a gate if it must be decided.
+   *
+   * @return this
+   */
+  public ReportAssert hasNoRegressions() {
+    isNotNull();
+    if (actual.baseline().isEmpty()) {
+      failWithMessage(
+          "Expected no regressions, but %s is compared with nothing; name an earlier run with"
+              + " Experiment.baseline",
+          actual);
+    }
+    String worse =
+        actual.comparisons().stream()
+            .filter(c -> c.comparison().decision() == Comparison.Decision.WORSE)
+            .map(c -> c.cell() + " on " + c.device().name() + ": " + c.comparison().reason())
+            .collect(Collectors.joining("\n  "));
+    if (!worse.isEmpty()) {
+      failWithMessage("Expected no regressions, but:\n  %s", worse);
+    }
     return this;
   }
 

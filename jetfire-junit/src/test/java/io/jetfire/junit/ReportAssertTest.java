@@ -3,6 +3,7 @@ package io.jetfire.junit;
 import static io.jetfire.junit.JetFireAssertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.jetfire.Comparison;
 import io.jetfire.Delegate;
 import io.jetfire.Gate;
 import io.jetfire.Outcome;
@@ -42,6 +43,19 @@ class ReportAssertTest {
                     .isAtMostSlowerThan(0.05, Reports.of(20, Outcome.PASSED)))
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("slower");
+  }
+
+  @Test
+  void regressionsAgainstTheBaselineFail() {
+    assertThat(Reports.compared(Comparison.Decision.SAME)).hasNoRegressions();
+    assertThat(Reports.compared(Comparison.Decision.CANNOT_TELL)).hasNoRegressions();
+    assertThatThrownBy(
+            () -> assertThat(Reports.compared(Comparison.Decision.WORSE)).hasNoRegressions())
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("c1 on Pixel 6: because 100 %s");
+    assertThatThrownBy(() -> assertThat(Reports.of(20, Outcome.PASSED)).hasNoRegressions())
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("Experiment.baseline");
   }
 
   @Test

@@ -1,5 +1,8 @@
 package io.jetfire.junit;
 
+import io.jetfire.BaselineRun;
+import io.jetfire.CellComparison;
+import io.jetfire.Comparison;
 import io.jetfire.Delegate;
 import io.jetfire.Device;
 import io.jetfire.DeviceRunResult;
@@ -12,10 +15,13 @@ import io.jetfire.Report;
 import io.jetfire.RunId;
 import io.jetfire.Samples;
 import io.jetfire.Statistics;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.Random;
 
 /** Reports for tests. */
@@ -57,6 +63,35 @@ final class Reports {
       results.addAll(gate.judge(report));
     }
     return builder(cell).gates(results).build();
+  }
+
+  /** A report whose only cell compares like this with an earlier run. */
+  static Report compared(Comparison.Decision decision) {
+    Comparison comparison =
+        new Comparison(
+            decision,
+            "because 100 %s",
+            0.03,
+            OptionalDouble.of(10_000),
+            OptionalDouble.of(11_000),
+            OptionalDouble.of(0.1),
+            Optional.empty(),
+            8,
+            8,
+            OptionalInt.empty());
+    DeviceRunResult cell = of(20, Outcome.PASSED).deviceRuns().get(0);
+    return builder(cell)
+        .baseline(
+            new BaselineRun(new RunId("r0"), "detector", "1".repeat(64), Instant.EPOCH, 0.03),
+            List.of(
+                new CellComparison(
+                    cell.variant(),
+                    cell.cell(),
+                    cell.farm(),
+                    cell.device(),
+                    comparison,
+                    Optional.empty())))
+        .build();
   }
 
   private static Report.Builder builder(DeviceRunResult cell) {

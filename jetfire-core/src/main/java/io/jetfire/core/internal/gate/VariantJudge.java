@@ -3,6 +3,7 @@ package io.jetfire.core.internal.gate;
 import io.jetfire.EvaluationResult;
 import io.jetfire.Gate;
 import io.jetfire.GateResult;
+import io.jetfire.Model;
 import io.jetfire.Report;
 import io.jetfire.VariantResult;
 import java.util.Locale;
@@ -16,26 +17,28 @@ final class VariantJudge {
   static GateResult judge(
       Gate gate, VariantResult variant, Report report, Optional<Report> baseline) {
     Optional<String> name = Optional.of(variant.variant());
-    if (variant.converted().isEmpty()) {
+    Optional<Model> file = file(variant, Optional.of(report));
+    if (file.isEmpty()) {
       return Numbers.undecided(
           gate,
           name,
           Optional.empty(),
           "there is no such file" + variant.failure().map(f -> ": " + f).orElse(""));
     }
-    Optional<VariantResult> before = counterpart(gate, variant, report, baseline);
+    Optional<Report> in = gate.baselineVariant().isPresent() ? Optional.of(report) : baseline;
+    Optional<VariantResult> before = counterpart(gate, variant, in);
     if (gate.subject() == Gate.Subject.MODEL_SIZE) {
-      long bytes = variant.converted().get().model().sizeBytes();
+      long bytes = file.get().sizeBytes();
       return Numbers.judge(
           gate,
           name,
           Optional.empty(),
           bytes,
           "the file has " + bytes + " bytes",
-          before.flatMap(v -> v.converted()).map(c -> (double) c.model().sizeBytes()),
+          before.flatMap(v -> file(v, in)).map(m -> (double) m.sizeBytes()),
           true);
     }
-    Optional<EvaluationResult> evaluation = evaluation(gate, variant);
+    Optional<EvaluationResult> evaluation = evaluation(gate, variant, Optional.of(report));
     OptionalDouble value = metric(gate, evaluation);
     if (value.isEmpty()) {
       return Numbers.undecided(
@@ -46,7 +49,7 @@ final class VariantJudge {
     }
     String metric = metricName(gate, evaluation);
     if (gate.subject() == Gate.Subject.EVALUATION) {
-      Optional<EvaluationResult> other = before.flatMap(v -> evaluation(gate, v));
+      Optional<EvaluationResult> other = before.flatMap(v -> evaluation(gate, v, in));
       return Numbers.judge(
           gate,
           name,
@@ -81,14 +84,28 @@ final class VariantJudge {
   }
 
   private static Optional<VariantResult> counterpart(
-      Gate gate, VariantResult variant, Report report, Optional<Report> baseline) {
+      Gate gate, VariantResult variant, Optional<Report> in) {
     String name = gate.baselineVariant().orElse(variant.variant());
-    Optional<Report> in = gate.baselineVariant().isPresent() ? Optional.of(report) : baseline;
     return in.flatMap(r -> r.variants().stream().filter(v -> v.variant().equals(name)).findFirst());
   }
 
+  /** Without conversions the model itself is the only variant. */
+  private static boolean isSource(VariantResult variant) {
+    return variant.converted().isEmpty() && variant.failure().isEmpty();
+  }
+
+  private static Optional<Model> file(VariantResult variant, Optional<Report> report) {
+    return isSource(variant)
+        ? report.flatMap(Report::source)
+        : variant.converted().map(c -> c.model());
+  }
+
   /** With a delegate selected, its evaluation; else the one that stands for the variant. */
-  private static Optional<EvaluationResult> evaluation(Gate gate, VariantResult variant) {
+  private static Optional<EvaluationResult> evaluation(
+      Gate gate, VariantResult variant, Optional<Report> report) {
+    if (isSource(variant)) {
+      return report.flatMap(Report::sourceEvaluation);
+    }
     return gate.selector().delegate().isPresent()
         ? gate.selector().delegate().map(variant.evaluations()::get)
         : variant.evaluation();

@@ -61,43 +61,37 @@ final class Baselines {
   }
 
   private Report ofRun(RunId run) {
-    Context context =
-        store
-            .get()
-            .context(TypeName.of(Recorder.RUN), run.value())
+    Optional<Context> context = store.get().context(TypeName.of(Recorder.RUN), run.value());
+    Optional<String> recorded =
+        context
+            .flatMap(c -> c.value(Recorder.REPORT))
+            .filter(MetadataStore.Value.StringValue.class::isInstance)
+            .map(v -> ((MetadataStore.Value.StringValue) v).value());
+    // A run that this store does not know, or that lay elsewhere, may be in this work directory.
+    Path here = RunDirectory.report(workDirectory, run);
+    Path file =
+        recorded
+            .flatMap(Baselines::path)
+            .or(() -> Optional.of(here))
+            .filter(Files::isRegularFile)
+            .or(() -> Optional.of(here).filter(Files::isRegularFile))
             .orElseThrow(
                 () ->
                     new ConfigurationException(
-                        "The baseline is the run "
+                        "There is no report of the baseline run "
                             + run
-                            + ", which the experiment's metadata store does not know; name one of"
-                            + " its runs, or a saved report with Baseline.report(path)"));
-    return ReportReader.read(file(context, run));
-  }
-
-  /** A run whose store came from elsewhere may still lie in this work directory. */
-  private Path file(Context context, RunId run) {
-    Optional<Path> recorded =
-        context
-            .value(Recorder.REPORT)
-            .filter(MetadataStore.Value.StringValue.class::isInstance)
-            .map(v -> ((MetadataStore.Value.StringValue) v).value())
-            .flatMap(Baselines::path)
-            .filter(Files::isRegularFile);
-    Path here = RunDirectory.report(workDirectory, run);
-    return recorded
-        .or(() -> Optional.of(here).filter(Files::isRegularFile))
-        .orElseThrow(
-            () ->
-                new ConfigurationException(
-                    "The report of the baseline run "
-                        + run
-                        + " is neither where the metadata store says ("
-                        + context.value(Recorder.REPORT).map(Object::toString).orElse("nowhere")
-                        + ") nor at "
-                        + here
-                        + "; keep the folders of runs that are baselines, or name a saved report"
-                        + " with Baseline.report(path)"));
+                            + ": the experiment's metadata store "
+                            + recorded
+                                .map(r -> "says " + r + ", where it is not,")
+                                .orElse(
+                                    context.isPresent()
+                                        ? "does not say where it is,"
+                                        : "does not know the run,")
+                            + " and it is not at "
+                            + here
+                            + "; keep the folders of runs that are baselines, or name a saved report"
+                            + " with Baseline.report(path)"));
+    return ReportReader.read(file);
   }
 
   private static Optional<Path> path(String uri) {

@@ -1,5 +1,6 @@
 package io.jetfire.core.internal.run;
 
+import io.jetfire.MetricsParser;
 import io.jetfire.RunListener;
 import io.jetfire.core.internal.provider.Providers;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.concurrent.ExecutorService;
  * @param sleeper waits between looks at farms
  * @param executor runs work
  * @param listeners are told of events
+ * @param parser reads the logs of device runs
  */
 record ClientContext(
     Providers providers,
@@ -23,7 +25,8 @@ record ClientContext(
     Clock clock,
     Sleeper sleeper,
     ExecutorService executor,
-    List<RunListener> listeners) {
+    List<RunListener> listeners,
+    MetricsParser parser) {
   ClientContext {
     listeners = List.copyOf(listeners);
   }

@@ -13,6 +13,7 @@ import io.jetfire.Experiment;
 import io.jetfire.Gate;
 import io.jetfire.JetFire;
 import io.jetfire.JetFireException;
+import io.jetfire.MetricsParser;
 import io.jetfire.MissingProviderException;
 import io.jetfire.Model;
 import io.jetfire.OutputDecoder;
@@ -90,7 +91,14 @@ public final class DefaultJetFire implements JetFire {
     ExecutorService executor =
         settings.executor().orElseGet(() -> Executors.newCachedThreadPool(threads()));
     client =
-        new ClientContext(providers, workDirectory, clock, sleeper, executor, settings.listeners());
+        new ClientContext(
+            providers,
+            workDirectory,
+            clock,
+            sleeper,
+            executor,
+            settings.listeners(),
+            settings.metricsParser().orElseGet(MetricsParser::standard));
   }
 
   private static ThreadFactory threads() {

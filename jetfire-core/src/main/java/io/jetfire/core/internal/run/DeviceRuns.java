@@ -13,7 +13,6 @@ import io.jetfire.JetFireException;
 import io.jetfire.Latency;
 import io.jetfire.Measurement;
 import io.jetfire.Metrics;
-import io.jetfire.MetricsParser;
 import io.jetfire.Model;
 import io.jetfire.Outcome;
 import io.jetfire.OutputDecoder;
@@ -417,9 +416,8 @@ final class DeviceRuns {
     Map<String, List<Metrics>> byCell = new LinkedHashMap<>();
     Map<String, List<Path>> logsByCell = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
-    MetricsParser parser = MetricsParser.standard();
     for (Path log : ending.logs()) {
-      ParsedLog parsed = parser.parse(log);
+      ParsedLog parsed = client.parser().parse(log);
       problems.addAll(parsed.problems());
       for (Metrics metrics : parsed.runs()) {
         String cell =

@@ -160,6 +160,17 @@ class VariantGatesTest {
   }
 
   @Test
+  void withoutConversionsTheModelItselfIsJudged() {
+    VariantResult itself = new VariantResult("model", Optional.empty(), Optional.empty(), Map.of());
+    Report report = report(itself);
+    assertThat(one(Gate.modelSize().atMost(4000), report).verdict()).isEqualTo(Verdict.PASS);
+    assertThat(one(Gate.modelSize().atMost(3999), report).verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(one(Gate.accuracy().atLeast(0.96), report).verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(Gate.modelSize().regressionAtMost(0.01).judge(report, report).get(0).verdict())
+        .isEqualTo(Verdict.PASS);
+  }
+
+  @Test
   void whatIsMissingIsUndecidedAndSaysWhy() {
     VariantResult failed =
         new VariantResult("int8", Optional.empty(), Optional.of("no FFT"), Map.of());

@@ -175,13 +175,21 @@ class BaselineTest {
     Experiment unknown = described(phones()).baseline(Baseline.run(new RunId("x-1"))).build();
     assertThatThrownBy(() -> run(unknown))
         .isInstanceOf(ConfigurationException.class)
-        .hasMessageContainingAll("x-1", "does not know", "Baseline.report");
+        .hasMessageContainingAll("x-1", "does not know the run", "Baseline.report");
     Report first = run(described(phones()).build());
     Files.delete(folder.resolve("work/runs/" + first.run() + "/report.json"));
     assertThatThrownBy(() -> run(described(phones()).baseline(Baseline.run(first.run())).build()))
         .isInstanceOf(ConfigurationException.class)
-        .hasMessageContainingAll(first.run().value(), "neither", "report.json");
+        .hasMessageContainingAll(first.run().value(), "where it is not", "report.json");
     assertThat(farm.requests()).hasSize(1);
+  }
+
+  @Test
+  void aRunThatTheStoreDoesNotKnowIsFoundInTheWorkDirectory() {
+    Report first = run(described(phones()).build());
+    Experiment other =
+        described(phones()).recordTo("memory").baseline(Baseline.run(first.run())).build();
+    assertThat(run(other).comparisons()).hasSize(2);
   }
 
   @Test

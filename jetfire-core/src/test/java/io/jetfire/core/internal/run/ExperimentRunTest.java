@@ -15,9 +15,11 @@ import io.jetfire.Evaluation;
 import io.jetfire.Experiment;
 import io.jetfire.Gate;
 import io.jetfire.JetFire;
+import io.jetfire.MetricsParser;
 import io.jetfire.MissingProviderException;
 import io.jetfire.Outcome;
 import io.jetfire.OutputDecoder;
+import io.jetfire.ParsedLog;
 import io.jetfire.Preprocessing;
 import io.jetfire.Recipe;
 import io.jetfire.Report;
@@ -443,6 +445,37 @@ class ExperimentRunTest {
     }
     assertThat(conversions).hasValue(3);
     assertThat(farm.requests()).hasSize(1);
+  }
+
+  @Test
+  void aParserOfOnesOwnReadsTheLogs() {
+    MetricsParser own =
+        input -> {
+          ParsedLog log = MetricsParser.standard().parse(input);
+          return new ParsedLog(
+              log.runs().stream().map(r -> r.toBuilder().warning("seen").build()).toList(),
+              log.device(),
+              log.tests(),
+              log.warnings(),
+              log.problems(),
+              log.lines());
+        };
+    try (JetFire jetfire = new DefaultJetFire(settings().metricsParser(own), time)) {
+      assertThat(jetfire.run(experiment()).deviceRuns())
+          .allSatisfy(r -> assertThat(r.metrics().orElseThrow().warnings()).containsOnly("seen"));
+    }
+    MetricsParser broken =
+        input -> {
+          throw new IllegalStateException("my parser");
+        };
+    try (JetFire jetfire = new DefaultJetFire(settings().metricsParser(broken), time)) {
+      assertThat(jetfire.run(experiment()).deviceRuns())
+          .allSatisfy(
+              r -> {
+                assertThat(r.outcome()).isEqualTo(Outcome.INCONCLUSIVE);
+                assertThat(r.reason().orElseThrow()).contains("my parser");
+              });
+    }
   }
 
   @Test
