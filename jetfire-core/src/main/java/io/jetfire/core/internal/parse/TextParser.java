@@ -65,6 +65,7 @@ final class TextParser implements LineReader.Sink {
   private final Heads heads = new Heads();
   private final DeviceDump device = new DeviceDump();
   private final Instrumentation instrumentation = new Instrumentation();
+  private final RunnerLog runner = new RunnerLog();
   private final ResultTables tables = new ResultTables();
   private final PerformanceOptions options = new PerformanceOptions();
   private final List<TestOutcome> verdicts = new ArrayList<>();
@@ -612,6 +613,10 @@ final class TextParser implements LineReader.Sink {
         }
         return true;
       }
+      case "TestRunner" -> {
+        runner.read(line);
+        return true;
+      }
       case "libc" -> {
         if (m.startsWith("Fatal signal ")) {
           crash(line.stream(), Cause.NATIVE_CRASH, line, 5);
@@ -857,6 +862,7 @@ final class TextParser implements LineReader.Sink {
     DeviceFacts facts = device.facts();
     List<String> problems = new ArrayList<>();
     List<TestOutcome> tests = new ArrayList<>(instrumentation.tests());
+    tests.addAll(runner.tests());
     tests.addAll(verdicts);
     boolean silent = facts.readings().isEmpty() && facts.properties().isEmpty() && tests.isEmpty();
     if (runs.isEmpty() && silent) {
