@@ -218,7 +218,10 @@ final class TextParser implements LineReader.Sink {
         || tag.startsWith("TfLite")
         || tag.startsWith("litert")
         || tag.startsWith("LiteRt")
-        || tag.startsWith("TensorFlow");
+        || tag.startsWith("TensorFlow")
+        || tag.equals("tensorflow")
+        // TensorFlow's own logging, in builds of its days.
+        || tag.equals("native");
   }
 
   /** Lines that only a benchmark prints, or that start a run. */

@@ -302,16 +302,22 @@ final class DeviceRuns {
     Confirmation confirmation = job.confirmation.orElseThrow();
     Set<String> ids = confirmation.suspects(results);
     List<Cell> suspects = cells.stream().filter(c -> ids.contains(c.id())).toList();
-    if (suspects.isEmpty() || cancellation.isRequested()) {
+    if (suspects.isEmpty()) {
+      return;
+    }
+    // What is not measured again is not confirmed, and says why.
+    if (cancellation.isRequested()) {
+      String reason = "cancelled before it was measured again";
+      suspects.forEach(
+          c -> confirmation.accept(unmeasured(job, device, c, Outcome.CANCELLED, reason)));
       return;
     }
     if (!budget.takeOne()) {
       String reason =
           "the re-run that would confirm it could exceed the cost limit of $"
               + job.description.maxCost().orElseThrow();
-      for (Cell cell : suspects) {
-        confirmation.accept(unmeasured(job, device, cell, Outcome.SKIPPED, reason));
-      }
+      suspects.forEach(
+          c -> confirmation.accept(unmeasured(job, device, c, Outcome.SKIPPED, reason)));
       return;
     }
     String key = job.checkpoint + "-" + RunDirectory.safe(device.id()) + "-confirm";

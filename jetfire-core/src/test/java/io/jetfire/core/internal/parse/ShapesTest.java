@@ -65,6 +65,8 @@ class ShapesTest {
     SHAPES.put("threadtime, uid", l -> "11-24 10:00:00.123 10123  4242  4250 I tflite  : " + l);
     SHAPES.put("threadtime, micros", l -> "11-24 10:00:00.123456  4242  4250 I tflite  : " + l);
     SHAPES.put("threadtime, epoch", l -> "1732442400.123  4242  4250 I tflite  : " + l);
+    SHAPES.put(
+        "threadtime, TensorFlow's tag", l -> "11-24 10:00:00.123  4242  4250 I native  : " + l);
     SHAPES.put("time", l -> "11-24 10:00:00.123 I/tflite  ( 4242): " + l);
     SHAPES.put("brief", l -> "I/tflite  ( 4242): " + l);
     SHAPES.put("tag", l -> "I/tflite  : " + l);
@@ -82,6 +84,7 @@ class ShapesTest {
   private static String foreign(String shape, String message) {
     return shaped(shape, message)
         .replace("tflite  ", "Foreign ")
+        .replace("native  ", "Foreign ")
         .replace("4242", "0999")
         .replace("4250", "0999");
   }

@@ -18,8 +18,11 @@ import io.jetfire.JetFire;
 import io.jetfire.Outcome;
 import io.jetfire.Recipe;
 import io.jetfire.Report;
+import io.jetfire.RunEvent;
+import io.jetfire.RunHandle;
 import io.jetfire.RunId;
 import io.jetfire.RunState;
+import io.jetfire.Stage;
 import io.jetfire.core.internal.fake.FakeTime;
 import io.jetfire.core.internal.fake.Fakes;
 import io.jetfire.core.internal.metadata.InMemoryMetadataStore;
@@ -34,6 +37,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -48,6 +54,7 @@ class BaselineTest {
   private final FakeTime time = new FakeTime();
   private final MetadataStore store = new InMemoryMetadataStore(Clock.systemUTC());
   private ToDoubleFunction<Cell> millis = cell -> 10;
+  private Consumer<RunEvent> onEvent = e -> {};
   private FakeDeviceFarm farm = farm().build();
 
   BaselineTest(@TempDir Path folder) {
@@ -69,7 +76,8 @@ class BaselineTest {
             .clock(time)
             .provider(Fakes.converterBackend(r -> {}))
             .provider(farm.provider("phones"))
-            .provider(Fakes.store("store", store, m -> false)),
+            .provider(Fakes.store("store", store, m -> false))
+            .listener((run, event) -> onEvent.accept(event)),
         time);
   }
 
@@ -319,6 +327,35 @@ class BaselineTest {
     farm = farm().build();
     Report rich = secondRun(phones().attempts(2).maxCost(new BigDecimal("3.00")), 11.5);
     assertThat(gate(rich, "float16").verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(farm.requests()).hasSize(3);
+  }
+
+  @Test
+  void aCancelledRunConfirmsNothingAndCallsNothingARegression() {
+    Report first = run(described(phones()).build());
+    millis = cell -> 11.5;
+    CompletableFuture<RunHandle> handle = new CompletableFuture<>();
+    onEvent =
+        e -> {
+          if (e instanceof RunEvent.Finished f && f.stage() == Stage.DEVICE_RUN) {
+            handle.orTimeout(10, TimeUnit.SECONDS).join().cancel();
+          }
+        };
+    Experiment experiment =
+        described(phones().confirmRegressions(true)).baseline(Baseline.run(first.run())).build();
+    try (JetFire jetfire = client()) {
+      handle.complete(jetfire.start(experiment));
+      Report report = handle.join().await();
+      assertThat(report.exitCode()).isEqualTo(19);
+      assertThat(gate(report, "float16").verdict()).isEqualTo(Verdict.UNDECIDED);
+      assertThat(gate(report, "float16").evidence()).contains("cancelled before");
+      assertThat(report.confirmations())
+          .extracting(DeviceRunResult::outcome)
+          .containsOnly(Outcome.CANCELLED);
+      onEvent = e -> {};
+      Report resumed = jetfire.resume(report.run(), experiment).await();
+      assertThat(gate(resumed, "float16").verdict()).isEqualTo(Verdict.FAIL);
+    }
     assertThat(farm.requests()).hasSize(3);
   }
 
