@@ -9,7 +9,6 @@ import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.transform.LayoutOptions;
-import io.jetfire.tflite.transform.Optimizer;
 import java.nio.file.Path;
 
 /**
@@ -51,7 +50,7 @@ public final class DjlModelImporter implements ModelImporter {
     }
     LayoutOptions layout = layout(file, traced, options);
     Graph graph = Lowering.lower(trace, options.batch(), String.valueOf(file.getFileName()));
-    return Optimizer.standard(layout).run(graph);
+    return options.optimize(graph, layout);
   }
 
   private static LayoutOptions layout(Path file, DjlTraceFile traced, ImportOptions options) {

@@ -16,18 +16,19 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
+import io.jetfire.tflite.importer.ImportVerification;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.quantize.IntegerOperators;
 import io.jetfire.tflite.transform.LayoutOptions;
-import io.jetfire.tflite.transform.Optimizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -176,8 +177,11 @@ public final class OnnxImporter implements ModelImporter {
     main.removeDead();
     graph.verify();
     boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
-    Optimizer.standard(last ? LayoutOptions.channelsLast() : LayoutOptions.keep()).run(graph);
-    IntegerOperators.create(shared.scales.stream().map(Scope.Scales::toArray).toList()).run(graph);
+    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+    if (options.isOptimized()) {
+      IntegerOperators.create(shared.scales.stream().map(Scope.Scales::toArray).toList())
+          .run(graph);
+    }
     return graph.verify();
   }
 
@@ -307,6 +311,11 @@ public final class OnnxImporter implements ModelImporter {
     Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
     b.subgraph().append(op.outputs(out));
     return out;
+  }
+
+  @Override
+  public List<ImportVerification.Example> examples(Path file) {
+    return ExampleData.beside(file);
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.jetfire.importer.onnx.OnnxModel.Attribute;
 import io.jetfire.importer.onnx.OnnxModel.FunctionProto;
 import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.importer.onnx.OnnxModel.NodeProto;
+import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.lowering.Build;
@@ -181,6 +182,7 @@ final class Scope {
   private void run(NodeProto node) {
     String place = node.name().isEmpty() ? String.join(", ", node.outputs()) : node.name();
     place = node.location().isEmpty() ? place : place + " (" + node.location() + ")";
+    int before = b.subgraph().ops().size();
     try {
       b.prefix(node.outputs().isEmpty() ? node.opType() : node.outputs().get(0));
       FunctionProto function = shared.model.functions().get(node.key());
@@ -202,6 +204,7 @@ final class Scope {
           throw new Refusal(
               "its output '" + out + "' cannot be computed", "do not use this output");
         }
+        name(out, before);
       }
     } catch (Missing e) {
       refused.addAll(node.outputs());
@@ -219,6 +222,22 @@ final class Scope {
           place,
           "its inputs and attributes do not fit the operator (" + e.getMessage() + ")",
           "check the shapes that the model was exported with");
+    }
+  }
+
+  /** Gives a node's result the name that the model has for it, and a part of it another one. */
+  private void name(String output, int before) {
+    Value v = values.get(output);
+    if (v == null || v.name().equals(output)) {
+      return;
+    }
+    List<Op> made = b.subgraph().ops().subList(before, b.subgraph().ops().size());
+    if (made.stream().anyMatch(op -> op.outputs().contains(v))) {
+      made.stream()
+          .flatMap(op -> op.outputs().stream())
+          .filter(other -> other.name().equals(output))
+          .forEach(other -> other.name(b.subgraph().uniqueName(output + "/part")));
+      v.name(b.subgraph().uniqueName(output));
     }
   }
 

@@ -11,9 +11,7 @@ import io.jetfire.tflite.format.TfliteWriter;
 import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.importer.ImportOptions;
-import io.jetfire.tflite.importer.ProtoReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,7 +101,8 @@ final class Conformance {
               importer =
                   importer.constant(
                       m.group(1),
-                      tensor(data.resolve("input_" + i + ".pb"), inputs.get(i).elementType()));
+                      ExampleData.tensor(
+                          data.resolve("input_" + i + ".pb"), inputs.get(i).elementType()));
               more = true;
             }
           }
@@ -137,7 +136,8 @@ final class Conformance {
       if (value.isPresent() && value.get().isInput() && !value.get().shape().isStatic()) {
         List<Integer> dims = new ArrayList<>();
         for (int d :
-            tensor(data.resolve("input_" + i + ".pb"), inputs.get(i).elementType()).shape()) {
+            ExampleData.tensor(data.resolve("input_" + i + ".pb"), inputs.get(i).elementType())
+                .shape()) {
           dims.add(d);
         }
         shapes.put(n, dims);
@@ -149,13 +149,16 @@ final class Conformance {
         for (int i = 0; i < inputs.size(); i++) {
           if (inputs.get(i).name().equals(specs.get(s).name())) {
             session.input(
-                s, tensor(data.resolve("input_" + i + ".pb"), inputs.get(i).elementType()));
+                s,
+                ExampleData.tensor(
+                    data.resolve("input_" + i + ".pb"), inputs.get(i).elementType()));
           }
         }
       }
       session.invoke();
       for (int o = 0; o < outputs.size(); o++) {
-        Tensor expected = tensor(data.resolve("output_" + o + ".pb"), outputs.get(o).elementType());
+        Tensor expected =
+            ExampleData.tensor(data.resolve("output_" + o + ".pb"), outputs.get(o).elementType());
         int at = -1;
         for (int k = 0; k < session.outputs().size(); k++) {
           at = session.outputs().get(k).name().equals(outputs.get(o).name()) ? k : at;
@@ -202,50 +205,5 @@ final class Conformance {
       }
     }
     return out;
-  }
-
-  /** A stored tensor in the type that the importer gives it. */
-  static Tensor tensor(Path file, int declared) {
-    try {
-      OnnxTensor t =
-          OnnxTensor.read(new ProtoReader("ONNX", ByteBuffer.wrap(Files.readAllBytes(file))));
-      if (declared == OnnxTensor.BFLOAT16 && t.type() == OnnxTensor.UINT16) {
-        // The suite stores the bits of bfloat16 as plain integers.
-        t = OnnxTensor.of(t.name(), declared, t.dims(), t.bytes(ExternalData.none()));
-      }
-      int[] shape = t.shape();
-      switch (t.type()) {
-        case OnnxTensor.FLOAT,
-            OnnxTensor.INT32,
-            OnnxTensor.INT64,
-            OnnxTensor.INT8,
-            OnnxTensor.UINT8,
-            OnnxTensor.INT16,
-            OnnxTensor.BOOL,
-            OnnxTensor.UINT64 -> {
-          return Tensor.of(
-              Types.of(t.type()).tensorType().orElseThrow(), t.bytes(ExternalData.none()), shape);
-        }
-        case OnnxTensor.UINT16 -> {
-          long[] v = t.longs(ExternalData.none());
-          return Tensor.ofInts(java.util.Arrays.stream(v).mapToInt(l -> (int) l).toArray(), shape);
-        }
-        case OnnxTensor.UINT32 -> {
-          return Tensor.ofLongs(t.longs(ExternalData.none()), shape);
-        }
-        case OnnxTensor.DOUBLE, OnnxTensor.FLOAT16, OnnxTensor.BFLOAT16 -> {
-          double[] d = t.doubles(ExternalData.none());
-          float[] f = new float[d.length];
-          for (int i = 0; i < f.length; i++) {
-            f[i] = (float) d[i];
-          }
-          return Tensor.ofFloats(f, shape);
-        }
-        default ->
-            throw new UnsupportedModelException("test data of " + OnnxTensor.typeName(t.type()));
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

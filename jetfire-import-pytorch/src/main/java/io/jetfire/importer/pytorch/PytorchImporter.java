@@ -17,7 +17,6 @@ import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.transform.LayoutOptions;
-import io.jetfire.tflite.transform.Optimizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -121,7 +120,7 @@ public final class PytorchImporter implements ModelImporter {
     main.removeDead();
     graph.verify();
     boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
-    Optimizer.standard(last ? LayoutOptions.channelsLast() : LayoutOptions.keep()).run(graph);
+    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
     return graph.verify();
   }
 

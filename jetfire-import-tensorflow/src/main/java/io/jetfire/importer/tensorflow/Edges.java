@@ -1,20 +1,20 @@
 package io.jetfire.importer.tensorflow;
 
+import io.jetfire.Layout;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.transform.LayoutOptions;
-import io.jetfire.tflite.transform.Optimizer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /** Inputs, outputs and signatures of a subgraph, and what every import ends with. */
@@ -68,11 +68,11 @@ final class Edges {
     return out;
   }
 
-  static Graph optimized(Graph graph, Optional<Boolean> channelsLast) {
+  static Graph optimized(Graph graph, ImportOptions options) {
     graph.subgraphs().forEach(Subgraph::removeDead);
     graph.verify();
-    boolean last = channelsLast.orElse(false);
-    Optimizer.standard(last ? LayoutOptions.channelsLast() : LayoutOptions.keep()).run(graph);
+    boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
+    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
     return graph.verify();
   }
 }

@@ -1,6 +1,5 @@
 package io.jetfire.importer.tensorflow;
 
-import io.jetfire.Layout;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.importer.tensorflow.GraphFile.Attr;
 import io.jetfire.importer.tensorflow.GraphFile.GraphDef;
@@ -140,7 +139,7 @@ public final class FrozenGraphImporter implements ModelImporter {
       problems.add("model", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
       problems.raise();
     }
-    return Edges.optimized(graph, options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST));
+    return Edges.optimized(graph, options);
   }
 
   private static Value input(Subgraph main, NodeDef node, ImportOptions options) {

@@ -1,6 +1,5 @@
 package io.jetfire.importer.tensorflow;
 
-import io.jetfire.Layout;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
@@ -76,6 +75,6 @@ public final class KerasImporter implements ModelImporter {
       problems.add("model", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
       problems.raise();
     }
-    return Edges.optimized(graph, options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST));
+    return Edges.optimized(graph, options);
   }
 }

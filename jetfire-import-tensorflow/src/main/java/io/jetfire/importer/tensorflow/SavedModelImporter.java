@@ -1,6 +1,5 @@
 package io.jetfire.importer.tensorflow;
 
-import io.jetfire.Layout;
 import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.importer.tensorflow.GraphFile.MetaGraph;
@@ -138,7 +137,7 @@ public final class SavedModelImporter implements ModelImporter {
       problems.add("model", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
       problems.raise();
     }
-    return Edges.optimized(graph, options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST));
+    return Edges.optimized(graph, options);
   }
 
   private static void signature(

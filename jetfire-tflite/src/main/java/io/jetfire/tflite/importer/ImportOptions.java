@@ -2,6 +2,9 @@ package io.jetfire.tflite.importer;
 
 import io.jetfire.ConfigurationException;
 import io.jetfire.Layout;
+import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.transform.LayoutOptions;
+import io.jetfire.tflite.transform.Optimizer;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
@@ -19,19 +22,25 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class ImportOptions {
-  private static final ImportOptions DEFAULTS = new ImportOptions(1, null, Map.of(), false);
+  private static final ImportOptions DEFAULTS = new ImportOptions(1, null, Map.of(), false, true);
 
   private final int batch;
   private final @Nullable Layout edgeLayout;
   private final Map<String, Integer> dimensions;
   private final boolean openBatch;
+  private final boolean optimized;
 
   private ImportOptions(
-      int batch, @Nullable Layout edgeLayout, Map<String, Integer> dimensions, boolean openBatch) {
+      int batch,
+      @Nullable Layout edgeLayout,
+      Map<String, Integer> dimensions,
+      boolean openBatch,
+      boolean optimized) {
     this.batch = batch;
     this.edgeLayout = edgeLayout;
     this.dimensions = dimensions;
     this.openBatch = openBatch;
+    this.optimized = optimized;
   }
 
   /**
@@ -53,7 +62,7 @@ public final class ImportOptions {
     if (samples < 1) {
       throw new ConfigurationException("The batch size must be at least 1, but is " + samples);
     }
-    return new ImportOptions(samples, edgeLayout, dimensions, openBatch);
+    return new ImportOptions(samples, edgeLayout, dimensions, openBatch, optimized);
   }
 
   /**
@@ -64,7 +73,7 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions edgeLayout(Layout layout) {
-    return new ImportOptions(batch, layout, dimensions, openBatch);
+    return new ImportOptions(batch, layout, dimensions, openBatch, optimized);
   }
 
   /**
@@ -82,7 +91,8 @@ public final class ImportOptions {
     }
     Map<String, Integer> more = new TreeMap<>(dimensions);
     more.put(name, size);
-    return new ImportOptions(batch, edgeLayout, Collections.unmodifiableMap(more), openBatch);
+    return new ImportOptions(
+        batch, edgeLayout, Collections.unmodifiableMap(more), openBatch, optimized);
   }
 
   /**
@@ -93,7 +103,40 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions openBatch(boolean open) {
-    return new ImportOptions(batch, edgeLayout, dimensions, open);
+    return new ImportOptions(batch, edgeLayout, dimensions, open, optimized);
+  }
+
+  /**
+   * Returns these options for the graph as the source has it, operator by operator, to compare the
+   * optimized one with (see {@link ImportVerification}). It has the source's layout and many
+   * transposes.
+   *
+   * @return the options
+   */
+  public ImportOptions unoptimized() {
+    return new ImportOptions(batch, edgeLayout, dimensions, openBatch, false);
+  }
+
+  /**
+   * Says whether the graph is optimized.
+   *
+   * @return true by default
+   */
+  public boolean isOptimized() {
+    return optimized;
+  }
+
+  /**
+   * Does what importers do last: brings the edges into the wanted layout and optimizes, if these
+   * options ask for it.
+   *
+   * @param graph what was read, in which images have their channels first at the edges if that is
+   *     not what is wanted
+   * @param layout what becomes of the edges
+   * @return the same graph, changed
+   */
+  public Graph optimize(Graph graph, LayoutOptions layout) {
+    return optimized ? Optimizer.standard(layout).run(graph) : graph;
   }
 
   /**
@@ -138,6 +181,7 @@ public final class ImportOptions {
         && batch == o.batch
         && edgeLayout == o.edgeLayout
         && openBatch == o.openBatch
+        && optimized == o.optimized
         && dimensions.equals(o.dimensions);
   }
 
@@ -151,6 +195,7 @@ public final class ImportOptions {
     return "ImportOptions[batch "
         + batch
         + (openBatch ? ", open" : "")
+        + (optimized ? "" : ", not optimized")
         + (edgeLayout == null ? "" : ", edges " + edgeLayout)
         + (dimensions.isEmpty() ? "" : ", dimensions " + dimensions)
         + "]";

@@ -2,6 +2,7 @@ package io.jetfire.tflite.importer;
 
 import io.jetfire.tflite.graph.Graph;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Reads models of one source format into the graph, whose operators are TensorFlow Lite's.
@@ -47,4 +48,17 @@ public interface ModelImporter {
    * @throws io.jetfire.StorageException if the file cannot be read
    */
   Graph read(Path file, ImportOptions options);
+
+  /**
+   * Finds the inputs and expected outputs that the source carries, such as the data sets beside a
+   * model of the ONNX zoo.
+   *
+   * @param file the file or folder
+   * @return in the source's order; empty if it has none
+   * @throws io.jetfire.UnsupportedModelException if they are broken
+   * @throws io.jetfire.StorageException if they cannot be read
+   */
+  default List<ImportVerification.Example> examples(Path file) {
+    return List.of();
+  }
 }
