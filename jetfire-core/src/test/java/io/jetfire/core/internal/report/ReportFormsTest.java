@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.jetfire.ConfigurationException;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Delegate;
 import io.jetfire.Device;
@@ -37,6 +38,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -214,5 +216,46 @@ class ReportFormsTest {
     assertThatThrownBy(() -> report().writeTo(file))
         .isInstanceOf(StorageException.class)
         .hasMessageContainingAll(file.toString(), "free space");
+  }
+
+  @Test
+  void aReportComesBackWhole(@TempDir Path folder) throws IOException {
+    String golden = Golden.read("report.json");
+    Path file = Files.writeString(folder.resolve("report.json"), golden);
+    assertThat(Report.read(file).toJson() + "\n").isEqualTo(golden.stripTrailing() + "\n");
+    assertThat(Report.read(folder).toMarkdown()).isEqualTo(Golden.read("report.md"));
+  }
+
+  /** Whatever the file holds: a report, or one kind of error that names the file. */
+  @Test
+  void aDamagedReportIsAClearError(@TempDir Path folder) throws IOException {
+    String golden = Golden.read("report.json");
+    Path file = folder.resolve("report.json");
+    Random random = new Random(3);
+    int refused = 0;
+    for (int i = 0; i < 500; i++) {
+      StringBuilder text = new StringBuilder(golden);
+      for (int k = random.nextInt(3); k >= 0; k--) {
+        int at = random.nextInt(text.length());
+        switch (random.nextInt(5)) {
+          case 0 -> text.setCharAt(at, (char) random.nextInt(256));
+          case 1 -> text.deleteCharAt(at);
+          case 2 -> text.insert(at, "-");
+          case 3 -> text.insert(at, "1e999");
+          default -> text.setLength(at + 1);
+        }
+      }
+      Files.writeString(file, text);
+      try {
+        ReportReader.read(file);
+      } catch (ConfigurationException e) {
+        refused++;
+        assertThat(e).hasMessageContaining(file.toString());
+      }
+    }
+    assertThat(refused).isGreaterThan(220);
+    assertThatThrownBy(() -> Report.read(folder.resolve("none")))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContainingAll("none", "report.json");
   }
 }

@@ -64,6 +64,7 @@ class BaselineTest {
   private FakeDeviceFarm.Builder farm() {
     return FakeDeviceFarm.builder()
         .clock(time)
+        .pollInterval(Duration.ofSeconds(5))
         .pricePerMinute(new BigDecimal("0.10"))
         .takes(Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofSeconds(20))
         .latency(cell -> Duration.ofNanos((long) (millis.applyAsDouble(cell) * 1e6)));

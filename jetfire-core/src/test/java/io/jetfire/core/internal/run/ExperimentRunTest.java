@@ -104,6 +104,7 @@ class ExperimentRunTest {
   private FakeDeviceFarm.Builder farm() {
     return FakeDeviceFarm.builder()
         .clock(time)
+        .pollInterval(Duration.ofSeconds(1))
         .takes(Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ofSeconds(20));
   }
 
