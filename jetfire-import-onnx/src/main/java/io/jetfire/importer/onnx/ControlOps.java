@@ -3,18 +3,24 @@ package io.jetfire.importer.onnx;
 import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Control flow whose course is known now: branches of a constant condition, loops of a constant
- * count, scans, and sequences that are put together while importing.
+ * Control flow: branches of a constant condition, short loops of a constant count, scans, and
+ * sequences are put together while importing; the rest becomes IF and WHILE.
  */
 final class ControlOps {
   /** Iterations beyond which a loop is not unrolled. */
   private static final int MAX_ITERATIONS = 4096;
+
+  /** Operators beyond which a loop becomes a WHILE. */
+  private static final int MAX_UNROLLED = 2048;
 
   private ControlOps() {}
 
@@ -49,9 +55,8 @@ final class ControlOps {
   private static void branch(Node n) {
     Value condition = n.in(0);
     if (!condition.isConstant()) {
-      throw new Refusal(
-          "its condition (" + n.proto.inputs().get(0) + ") is computed while the model runs",
-          "compute both branches and choose with Where");
+      SubgraphOps.branch(n, condition);
+      return;
     }
     boolean then = condition.longs()[0] != 0;
     GraphProto g = n.graph(then ? "then_branch" : "else_branch");
@@ -65,28 +70,29 @@ final class ControlOps {
   private static void loop(Node n) {
     GraphProto g = n.graph("body");
     int states = n.inputs() - 2;
-    long most = Long.MAX_VALUE;
-    if (n.has(0)) {
-      Value count = n.in(0);
-      if (!count.isConstant()) {
-        throw new Refusal(
-            "its number of iterations ("
-                + n.proto.inputs().get(0)
-                + ") is computed while the model runs",
-            "export with a fixed number of iterations");
-      }
-      most = Math.max(0, count.longs()[0]);
+    boolean sequences = false;
+    for (int i = 0; i < states; i++) {
+      sequences |= n.scope.isSequence(n.proto.inputs().get(i + 2));
     }
-    boolean goes = true;
-    if (n.has(1)) {
-      Value condition = n.in(1);
-      if (!condition.isConstant()) {
-        throw new Refusal(
-            "its condition (" + n.proto.inputs().get(1) + ") is computed while the model runs",
-            "use a fixed count");
-      }
-      goes = condition.longs()[0] != 0;
+    Value count = n.optional(0);
+    Value first = n.optional(1);
+    boolean known = (count == null || count.isConstant()) && (first == null || first.isConstant());
+    long most = known && count != null ? Math.max(0, count.longs()[0]) : Long.MAX_VALUE;
+    if (!sequences && (!known || (count != null && tooLong(most, g)))) {
+      running(n, g, states, count, first);
+      return;
     }
+    if (!known) {
+      int open = count != null && !count.isConstant() ? 0 : 1;
+      throw new Refusal(
+          "it carries sequences, and its "
+              + (open == 0 ? "number of iterations" : "condition")
+              + " ("
+              + n.proto.inputs().get(open)
+              + ") is computed while the model runs",
+          "export with a fixed number of iterations, or carry tensors");
+    }
+    boolean goes = first == null || first.longs()[0] != 0;
     List<Object> carried = new ArrayList<>();
     for (int i = 0; i < states; i++) {
       String name = n.proto.inputs().get(i + 2);
@@ -110,7 +116,13 @@ final class ControlOps {
       body.run(g);
       Value next = body.tensor(g.outputs().get(0).name());
       if (!next.isConstant()) {
-        throw new Refusal("its condition is computed while the model runs", "use a fixed count");
+        if (sequences) {
+          throw new Refusal(
+              "it carries sequences, and its condition is computed while the model runs",
+              "use a fixed count");
+        }
+        running(n, g, states, count, first); // what was unrolled so far is dead code
+        return;
       }
       goes = next.longs()[0] != 0;
       for (int i = 0; i < states; i++) {
@@ -135,6 +147,51 @@ final class ControlOps {
         throw new Refusal("it never runs, so its scan outputs are empty", "remove the loop");
       }
       n.out(states + i, n.b.concat(0, scanned.get(i)));
+    }
+  }
+
+  /** Whether a loop is shorter as a WHILE than unrolled. */
+  private static boolean tooLong(long iterations, GraphProto g) {
+    return iterations > MAX_UNROLLED / Math.max(1, g.nodes().size());
+  }
+
+  /** A loop that decides while the model runs. */
+  private static void running(
+      Node n, GraphProto g, int states, @Nullable Value count, @Nullable Value first) {
+    List<Value> before = new ArrayList<>();
+    for (int i = 0; i < states; i++) {
+      before.add(n.in(i + 2));
+    }
+    List<Value> after;
+    try {
+      after =
+          SubgraphOps.loop(
+              n,
+              g,
+              count,
+              first,
+              true,
+              before,
+              (body, b, k, inside) -> {
+                body.define(g.inputs().get(0).name(), b.cast(k, ElementType.INT64));
+                body.define(g.inputs().get(1).name(), b.scalar(ElementType.BOOL, 1));
+                for (int i = 0; i < inside.size(); i++) {
+                  body.define(g.inputs().get(i + 2).name(), inside.get(i));
+                }
+              });
+    } catch (Refusal e) {
+      StringBuilder open = new StringBuilder(String.valueOf(e.getMessage()));
+      for (int i = 0; i < 2; i++) {
+        if (n.has(i) && !n.in(i).isConstant()) {
+          open.append(i == 0 ? "; its number of iterations (" : "; its condition (")
+              .append(n.proto.inputs().get(i))
+              .append(") is computed while the model runs");
+        }
+      }
+      throw new Refusal(open.toString(), e.suggestion());
+    }
+    for (int i = 0; i < after.size(); i++) {
+      n.out(i, after.get(i));
     }
   }
 
@@ -171,10 +228,16 @@ final class ControlOps {
     }
     int axis0 = n.axis(axes[0], n.rank(data.get(0)));
     int length = n.fixedFrom(data.get(0), axis0)[axis0];
+    int outs = g.outputs().size() - states;
+    boolean plain = Arrays.stream(outAxes).allMatch(a -> a == 0);
+    int[] outOrder = n.ints("scan_output_directions", new int[outs]);
+    if (!old && plain && Arrays.stream(outOrder).allMatch(d -> d == 0) && tooLong(length, g)) {
+      scanRunning(n, g, carried, data, axes, directions, length);
+      return;
+    }
     if (length > MAX_ITERATIONS) {
       throw new Refusal("it runs more than " + MAX_ITERATIONS + " times", "shorten the loop");
     }
-    int outs = g.outputs().size() - states;
     List<List<Value>> collected = new ArrayList<>();
     for (int i = 0; i < outs; i++) {
       collected.add(new ArrayList<>());
@@ -212,6 +275,40 @@ final class ControlOps {
       int axis = n.axis(outAxes[i], n.rank(parts.get(0)));
       Value all = n.b.concat(axis, parts);
       n.out(states + i, old ? n.b.unsqueeze(all, 0) : all);
+    }
+  }
+
+  /** A scan as a WHILE, which picks its elements by the number of the iteration. */
+  private static void scanRunning(
+      Node n,
+      GraphProto g,
+      List<Value> carried,
+      List<Value> data,
+      int[] axes,
+      int[] directions,
+      int length) {
+    List<Value> after =
+        SubgraphOps.loop(
+            n,
+            g,
+            n.b.scalar(ElementType.INT32, length),
+            null,
+            false,
+            carried,
+            (body, b, k, inside) -> {
+              for (int i = 0; i < inside.size(); i++) {
+                body.define(g.inputs().get(i).name(), inside.get(i));
+              }
+              for (int i = 0; i < data.size(); i++) {
+                Value all = body.captured(data.get(i));
+                Value at =
+                    directions[i] == 1 ? b.sub(b.scalar(ElementType.INT32, length - 1), k) : k;
+                int axis = Build.axis(axes[i], Build.rank(all));
+                body.define(g.inputs().get(inside.size() + i).name(), b.gather(all, at, axis));
+              }
+            });
+    for (int i = 0; i < after.size(); i++) {
+      n.out(i, after.get(i));
     }
   }
 

@@ -72,6 +72,7 @@ final class Scope {
   private final @Nullable Scope parent;
   private final Map<String, Long> opsets;
   private final int depth;
+  private @Nullable Capture capture;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<String, List<Value>> sequences = new HashMap<>();
   private final Map<String, OnnxTensor> initializers = new HashMap<>();
@@ -106,6 +107,18 @@ final class Scope {
     return new Scope(shared, b, this, opsets);
   }
 
+  /** A body that is a subgraph of its own, into which tensors from outside are passed. */
+  Scope body(Build inside, Capture passed) {
+    Scope s = new Scope(shared, inside, this, opsets);
+    s.capture = passed;
+    return s;
+  }
+
+  /** What a tensor of the surrounding graph is in this body. */
+  Value captured(Value outer) {
+    return capture == null ? outer : capture.of(outer);
+  }
+
   void initializers(Map<String, OnnxTensor> tensors) {
     initializers.putAll(tensors);
   }
@@ -119,18 +132,21 @@ final class Scope {
   }
 
   List<Value> sequence(String name) {
-    for (Scope s = this; s != null; s = s.parent) {
-      if (s.refused.contains(name)) {
-        throw new Missing();
-      }
-      List<Value> found = s.sequences.get(name);
-      if (found != null) {
-        return found;
-      }
+    List<Value> found = sequences.get(name);
+    if (found != null) {
+      return found;
     }
-    throw new Refusal(
-        "the sequence '" + name + "' is known only while the model runs",
-        "use tensors instead of sequences at the model's edges");
+    if (refused.contains(name)) {
+      throw new Missing();
+    }
+    if (parent == null) {
+      throw new Refusal(
+          "the sequence '" + name + "' is known only while the model runs",
+          "use tensors instead of sequences at the model's edges");
+    }
+    List<Value> outer = parent.sequence(name);
+    Capture c = capture;
+    return c == null ? outer : outer.stream().map(c::of).toList();
   }
 
   boolean isSequence(String name) {
@@ -144,22 +160,24 @@ final class Scope {
 
   /** The tensor of a name, from here or an enclosing graph. */
   Value tensor(String name) {
-    for (Scope s = this; s != null; s = s.parent) {
-      Value v = s.values.get(name);
-      if (v != null) {
-        return v;
-      }
-      if (s.refused.contains(name)) {
-        throw new Missing();
-      }
-      OnnxTensor t = s.initializers.get(name);
-      if (t != null) {
-        Value constant = Types.constant(b.subgraph(), name, t, shared.folder);
-        s.values.put(name, constant);
-        return constant;
-      }
+    Value v = values.get(name);
+    if (v != null) {
+      return v;
     }
-    throw new Refusal("its input '" + name + "' is never computed", "export the model anew");
+    if (refused.contains(name)) {
+      throw new Missing();
+    }
+    OnnxTensor t = initializers.get(name);
+    if (t != null) {
+      Value constant = Types.constant(b.subgraph(), name, t, shared.folder);
+      values.put(name, constant);
+      return constant;
+    }
+    if (parent == null) {
+      throw new Refusal("its input '" + name + "' is never computed", "export the model anew");
+    }
+    Value outer = parent.tensor(name);
+    return capture == null ? outer : capture.of(outer);
   }
 
   /** Lowers the nodes of a graph; its initializers become visible first. */

@@ -23,14 +23,13 @@ class ConformanceTest {
   private static final Path DATA = Path.of("/usr/share/libonnx-testdata/data");
 
   /**
-   * Cases of ONNX 1.12 whose data contradict the model: the bfloat16 ones round towards zero, where
-   * ONNX has since settled on rounding to nearest even, or have another shape than their input.
+   * Cases of ONNX 1.12 whose data contradict what ONNX has since settled on: they cut bfloat16 off
+   * towards zero, where its later versions (and ONNX Runtime) round to nearest even. (The importer
+   * computes what is only like a bfloat16 tensor in float32, without rounding.)
    */
   private static final Set<String> CONTRADICTORY =
       Set.of(
           "test_cast_FLOAT_to_BFLOAT16",
-          "test_castlike_BFLOAT16_to_FLOAT",
-          "test_castlike_BFLOAT16_to_FLOAT_expanded",
           "test_castlike_FLOAT_to_BFLOAT16",
           "test_castlike_FLOAT_to_BFLOAT16_expanded");
 
@@ -38,7 +37,7 @@ class ConformanceTest {
 
   @ParameterizedTest
   @CsvSource({
-    "node, 932, 840",
+    "node, 932, 851",
     "simple, 23, 14",
     "pytorch-operator, 35, 35",
     "pytorch-converted, 82, 80"

@@ -6,7 +6,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /** Writes the few protobuf messages that tests need. */
-final class OnnxBytes {
+class OnnxBytes {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   static OnnxBytes message() {
