@@ -20,22 +20,24 @@ import java.util.Random;
 /** Chains of convolutions, from microseconds to milliseconds and from bytes to megabytes. */
 public enum BenchmarkModel {
   /** One small layer: what is measured is everything but the model. */
-  MICROSECONDS(2, 4, 1, 1),
-  /** A few milliseconds on one core. */
-  MILLISECONDS(32, 32, 3, 8),
+  MICROSECONDS(2, 4, 1, 1, 4),
+  /** One to a few milliseconds on one core; 128 kB in, as many as an image, and 16 kB out. */
+  MILLISECONDS(32, 32, 3, 8, 4),
   /** 56 layers with 14 MB of weights, as many as a mobile network has. */
-  MEGABYTES(14, 250, 1, 56);
+  MEGABYTES(14, 250, 1, 56, 250);
 
   private final int size;
   private final int channels;
   private final int kernel;
   private final int layers;
+  private final int lastChannels;
 
-  BenchmarkModel(int size, int channels, int kernel, int layers) {
+  BenchmarkModel(int size, int channels, int kernel, int layers, int lastChannels) {
     this.size = size;
     this.channels = channels;
     this.kernel = kernel;
     this.layers = layers;
+    this.lastChannels = lastChannels;
   }
 
   /** The input's dimensions: float32, NHWC. */
@@ -72,7 +74,8 @@ public enum BenchmarkModel {
     Value value = main.addInput("x", ElementType.FLOAT32, Shape.of(shape()));
     double scale = 1 / Math.sqrt((double) kernel * kernel * channels);
     for (int layer = 0; layer < layers; layer++) {
-      int count = channels * kernel * kernel * channels;
+      int filters = layer == layers - 1 ? lastChannels : channels;
+      int count = filters * kernel * kernel * channels;
       ByteBuffer weights = ByteBuffer.allocate(4 * count).order(ByteOrder.LITTLE_ENDIAN);
       for (int i = 0; i < count; i++) {
         weights.putFloat((float) (random.nextGaussian() * scale));
@@ -81,10 +84,11 @@ public enum BenchmarkModel {
           main.addConstant(
               "w" + layer,
               ElementType.FLOAT32,
-              Shape.of(channels, kernel, kernel, channels),
+              Shape.of(filters, kernel, kernel, channels),
               Weights.of(weights.array()));
-      Value bias = main.addConstant("b" + layer, Shape.of(channels), new float[channels]);
-      Value next = main.addValue("y" + layer, ElementType.FLOAT32, value.shape());
+      Value bias = main.addConstant("b" + layer, Shape.of(filters), new float[filters]);
+      Value next = main.addValue(
+              "y" + layer, ElementType.FLOAT32, Shape.of(1, size, size, filters));
       main.append(
           Op.of(OpKind.CONV_2D)
               .set("stride_w", 1)

@@ -179,6 +179,29 @@ final class WorkerTest {
     }
   }
 
+  /** Below 4 kB through the pipe, above through memory that both see, growing with the shapes. */
+  @Test
+  void tensorsOfEverySizeComeAcross() throws IOException {
+    TestModel doubling = TestModel.create();
+    int x = doubling.open("x", TestModel.FLOAT32, new int[] {-1}, 1);
+    int y = doubling.open("y", TestModel.FLOAT32, new int[] {-1}, 1);
+    Model model = write(doubling.add(x, x, y).inputs(x).outputs(y));
+    try (Session session = runtime.open(model, WORKER)) {
+      for (int length : new int[] {1, 1023, 1024, 1025, 40_000, 1 << 20, 7, 3 << 20}) {
+        float[] values = TestModel.noise(length, length);
+        float[] twice = values.clone();
+        for (int i = 0; i < length; i++) {
+          twice[i] *= 2;
+        }
+        List<Tensor> first = session.run(List.of(Tensor.ofFloats(values, length)));
+        assertThat(first).containsExactly(Tensor.ofFloats(twice, length));
+        // What was returned stays as it is when the model runs again.
+        session.run(List.of(Tensor.ofFloats(twice, length)));
+        assertThat(first).containsExactly(Tensor.ofFloats(twice, length));
+      }
+    }
+  }
+
   @Test
   void aWorkerIsUsedAgain() throws IOException {
     Model model = write(TestModel.doubling());

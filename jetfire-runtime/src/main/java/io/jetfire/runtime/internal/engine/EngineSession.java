@@ -38,6 +38,20 @@ public interface EngineSession extends AutoCloseable {
   /** Copies an output into a new heap buffer. */
   ByteBuffer output(int output);
 
+  /**
+   * Copies an output into the remaining bytes of a buffer.
+   *
+   * @return whether there were exactly as many bytes as the output has; if not, nothing is copied
+   */
+  default boolean output(int output, ByteBuffer target) {
+    ByteBuffer value = output(output);
+    boolean fits = value.remaining() == target.remaining();
+    if (fits) {
+      target.put(value);
+    }
+    return fits;
+  }
+
   /** Copies an intermediate tensor, by index; needs preserved tensors. */
   ByteBuffer tensor(int index);
 

@@ -571,6 +571,22 @@ public final class NativeInterpreter implements EngineSession {
   }
 
   @Override
+  public boolean output(int output, ByteBuffer target) {
+    return exclusively(
+        () -> {
+          Edge edge = edge(outputs, output, "output");
+          ensureAllocated();
+          TensorInfo info = info(edge);
+          check(info);
+          if (info.bytes() != target.remaining()) {
+            return false;
+          }
+          target.put(info.bytes() == 0 ? EMPTY : data(edge).duplicate().clear());
+          return true;
+        });
+  }
+
+  @Override
   public ByteBuffer tensor(int index) {
     return exclusively(
         () -> {

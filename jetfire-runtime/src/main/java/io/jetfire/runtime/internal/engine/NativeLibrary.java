@@ -78,7 +78,7 @@ public final class NativeLibrary {
           asked
               + "this system's C library is too old; it needs glibc 2.34 or newer and libstdc++"
               + " (Debian 12, Ubuntu 22.04, RHEL 9 or newer). The system said: "
-              + firstLine(messages),
+              + reason(messages),
           cause);
     }
     if (!jarPresent) {
@@ -102,7 +102,7 @@ public final class NativeLibrary {
     }
     return new PlatformException(
         asked
-            + firstLine(messages)
+            + reason(messages)
             + ". If the unpacked file is damaged or must not be executed where it lies, choose"
             + " another folder with -D"
             + CACHE_PROPERTY
@@ -177,7 +177,15 @@ public final class NativeLibrary {
     return all.toString();
   }
 
-  private static String firstLine(String text) {
-    return text.lines().findFirst().orElse("no reason given");
+  /**
+   * What the system said. JavaCPP's outermost error only tells that the library is not in {@code
+   * java.library.path} either, where nobody put it.
+   */
+  private static String reason(String messages) {
+    return messages
+        .lines()
+        .filter(line -> !line.isBlank() && !line.contains("java.library.path"))
+        .findFirst()
+        .orElseGet(() -> messages.lines().findFirst().orElse("no reason given"));
   }
 }

@@ -6,6 +6,7 @@ import io.jetfire.runtime.internal.engine.OperatorTiming;
 import io.jetfire.runtime.internal.engine.TensorInfo;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -27,6 +28,7 @@ final class Wire {
   static final byte TIMINGS = 7;
   static final byte CLOSE = 8;
   static final byte EDGES = 9;
+  static final byte MAP = 10;
 
   static final byte OK = 0;
   static final byte UNSUPPORTED = 1;
@@ -44,6 +46,9 @@ final class Wire {
 
   /** The most bytes of one tensor that a worker may send. */
   private static final int MAX_TENSOR_BYTES = 1 << 30;
+
+  /** Announced sizes up to this are taken at their word. */
+  private static final int TRUSTED_BYTES = 1 << 20;
 
   private Wire() {}
 
@@ -98,9 +103,58 @@ final class Wire {
   }
 
   static ByteBuffer bytes(DataInputStream in) throws IOException {
-    byte[] bytes = new byte[count(in, MAX_TENSOR_BYTES)];
-    in.readFully(bytes);
+    int count = count(in, MAX_TENSOR_BYTES);
+    byte[] bytes;
+    if (count <= TRUSTED_BYTES) {
+      bytes = new byte[count];
+      in.readFully(bytes);
+    } else {
+      // Takes memory for what arrives and not for what was announced.
+      bytes = in.readNBytes(count);
+      if (bytes.length < count) {
+        throw new EOFException("the end after " + bytes.length + " of " + count + " bytes");
+      }
+    }
     return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** A tensor in the shared memory, by its place. */
+  static void place(DataOutputStream out, Place place) throws IOException {
+    out.writeInt(place.position());
+    out.writeInt(place.length());
+  }
+
+  /** A place in the shared memory, which must be inside it. */
+  static Place place(DataInputStream in, @Nullable ByteBuffer shared) throws IOException {
+    Place place = new Place(in.readInt(), in.readInt());
+    int size = shared == null ? 0 : shared.capacity();
+    boolean none = place.equals(Place.NONE);
+    if (!none
+        && (place.position() < 0
+            || place.length() < 0
+            || place.position() > size - place.length())) {
+      throw new IOException(place + " in a shared memory of " + size + " bytes");
+    }
+    return place;
+  }
+
+  /**
+   * Where a tensor lies in the shared memory.
+   *
+   * @param position the first byte
+   * @param length the number of bytes
+   */
+  record Place(int position, int length) {
+    /** A tensor that goes through the pipe. */
+    static final Place NONE = new Place(-1, 0);
+
+    boolean isShared() {
+      return position >= 0;
+    }
+
+    ByteBuffer in(ByteBuffer shared) {
+      return shared.slice(position, length).order(ByteOrder.LITTLE_ENDIAN);
+    }
   }
 
   static void ints(DataOutputStream out, List<Integer> values) throws IOException {

@@ -18,6 +18,7 @@ import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +31,9 @@ public final class WorkerMain {
   private final DataOutputStream out;
   private final FileOutputStream messages = new FileOutputStream(FileDescriptor.err);
   private @Nullable EngineSession session;
+
+  /** What the host sees too, once it has asked for it. */
+  private @Nullable ByteBuffer memory;
 
   /** Whether shapes may differ from what the host knows. */
   private boolean resized;
@@ -153,6 +157,14 @@ public final class WorkerMain {
                 close();
                 return answer -> {};
               });
+      case Wire.MAP -> {
+        String file = Wire.text(in);
+        answer(
+            () -> {
+              memory = SharedMemory.open(Path.of(file));
+              return answer -> {};
+            });
+      }
       default -> throw new IOException("unknown command " + command);
     }
   }
@@ -186,10 +198,16 @@ public final class WorkerMain {
   private void invoke() throws IOException {
     int count = Wire.count(in, 100_000);
     List<Integer> indices = new ArrayList<>();
-    List<java.nio.ByteBuffer> tensors = new ArrayList<>();
+    List<ByteBuffer> tensors = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       indices.add(in.readInt());
-      tensors.add(Wire.bytes(in));
+      Wire.Place place = Wire.place(in, memory);
+      tensors.add(place.isShared() && memory != null ? place.in(memory) : Wire.bytes(in));
+    }
+    List<Wire.Place> places = new ArrayList<>();
+    int targets = Wire.count(in, 100_000);
+    for (int i = 0; i < targets; i++) {
+      places.add(Wire.place(in, memory));
     }
     answer(
         () -> {
@@ -200,10 +218,11 @@ public final class WorkerMain {
           long nanos = current.invoke();
           int outputs = current.outputCount();
           List<TensorInfo> infos = new ArrayList<>();
-          List<java.nio.ByteBuffer> values = new ArrayList<>();
+          List<@Nullable ByteBuffer> values = new ArrayList<>();
           for (int i = 0; i < outputs; i++) {
             infos.add(current.outputInfo(i));
-            values.add(current.output(i));
+            boolean placed = i < places.size() && put(current, i, places.get(i));
+            values.add(placed ? null : current.output(i));
           }
           return answer -> {
             answer.writeLong(nanos);
@@ -215,11 +234,20 @@ public final class WorkerMain {
               if (news) {
                 Wire.info(answer, infos.get(i));
               }
-              Wire.bytes(answer, values.get(i));
+              ByteBuffer value = values.get(i);
+              answer.writeBoolean(value == null);
+              if (value != null) {
+                Wire.bytes(answer, value);
+              }
             }
             resized = false;
           };
         });
+  }
+
+  private boolean put(EngineSession current, int output, Wire.Place place) {
+    ByteBuffer shared = memory;
+    return shared != null && place.isShared() && current.output(output, place.in(shared));
   }
 
   private EngineSession session() {
@@ -240,9 +268,13 @@ public final class WorkerMain {
     Wire.Writer answer;
     try {
       answer = work.run();
-    } catch (RuntimeException | Error e) {
+    } catch (IOException | RuntimeException | Error e) {
       out.writeByte(kind(e));
-      Wire.text(out, e instanceof Error ? e.toString() : String.valueOf(e.getMessage()));
+      Wire.text(
+          out,
+          e instanceof Error || e instanceof IOException
+              ? e.toString()
+              : String.valueOf(e.getMessage()));
       messages.write((Wire.END_OF_MESSAGES + "\n").getBytes(StandardCharsets.UTF_8));
       out.flush();
       return;
@@ -256,7 +288,7 @@ public final class WorkerMain {
     if (error instanceof ConfigurationException) {
       return Wire.CONFIGURATION;
     }
-    if (error instanceof StorageException) {
+    if (error instanceof StorageException || error instanceof IOException) {
       return Wire.STORAGE;
     }
     if (error instanceof PlatformException) {

@@ -14,7 +14,9 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -46,6 +48,9 @@ final class WorkerProcess implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private final Deque<String> messages = new ArrayDeque<>();
   private int endsOfMessages;
+  private final Path folder;
+  private @Nullable ByteBuffer shared;
+  private boolean cannotShare;
   private final long startResidentBytes;
 
   /** When the call that is under way must be over; 0 when none is. */
@@ -55,8 +60,9 @@ final class WorkerProcess implements AutoCloseable {
   private volatile @Nullable String killedFor;
   private volatile boolean broken;
 
-  private WorkerProcess(Process process, WorkerLimits limits, Watchdog watchdog) {
+  private WorkerProcess(Process process, Path folder, WorkerLimits limits, Watchdog watchdog) {
     this.process = process;
+    this.folder = folder;
     this.limits = limits;
     this.in = new DataInputStream(new BufferedInputStream(process.getInputStream(), 1 << 16));
     this.out = new DataOutputStream(new BufferedOutputStream(process.getOutputStream(), 1 << 16));
@@ -111,7 +117,7 @@ final class WorkerProcess implements AutoCloseable {
               + " model in this one (Isolation.IN_PROCESS), if you trust the file.",
           e);
     }
-    return new WorkerProcess(process, limits, watchdog);
+    return new WorkerProcess(process, folder, limits, watchdog);
   }
 
   private static String cacheOption() {
@@ -138,6 +144,47 @@ final class WorkerProcess implements AutoCloseable {
     } finally {
       deadlineNanos = 0;
       lock.unlock();
+    }
+  }
+
+  /**
+   * Returns memory that the worker sees too, the same at every call until more is needed.
+   *
+   * @return at least as many bytes as asked for, or null where that cannot be had and tensors have
+   *     to go through the pipe
+   */
+  @Nullable ByteBuffer shared(long bytes) {
+    ByteBuffer present = shared;
+    if (present != null && present.capacity() >= bytes) {
+      return present;
+    }
+    if (cannotShare) {
+      return null;
+    }
+    Path file = null;
+    try {
+      file = Files.createTempFile(folder, "tensors", ".bin");
+      ByteBuffer memory = SharedMemory.create(file, bytes);
+      String name = file.toString();
+      call(Wire.MAP, out -> Wire.text(out, name), in -> true);
+      shared = memory;
+      return memory;
+    } catch (IOException | StorageException e) {
+      cannotShare = true;
+      return null;
+    } finally {
+      delete(file);
+    }
+  }
+
+  /** Both sides have mapped it; where that forbids deleting, the pool deletes its folder later. */
+  private static void delete(@Nullable Path file) {
+    try {
+      if (file != null) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      // A temporary file.
     }
   }
 

@@ -8,6 +8,7 @@ import io.jetfire.runtime.internal.engine.EngineSession;
 import io.jetfire.runtime.internal.engine.InterpreterSettings;
 import io.jetfire.runtime.internal.engine.OperatorTiming;
 import io.jetfire.runtime.internal.engine.TensorInfo;
+import io.jetfire.runtime.internal.worker.Wire.Place;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -170,19 +171,56 @@ public final class WorkerSession implements EngineSession {
   }
 
   private long send() {
+    List<Place> inputPlaces = new ArrayList<>();
+    List<Place> outputPlaces = new ArrayList<>();
+    long end = 0;
+    for (ByteBuffer input : pending.values()) {
+      end = place(inputPlaces, end, input.remaining());
+    }
+    for (TensorInfo output : outputs) {
+      end = place(outputPlaces, end, output.dynamic() ? 0 : output.bytes());
+    }
+    ByteBuffer shared = end == 0 ? null : worker.shared(end);
+    if (shared == null) {
+      inputPlaces.replaceAll(place -> Place.NONE);
+      outputPlaces.replaceAll(place -> Place.NONE);
+    }
     return worker.call(
         Wire.INVOKE,
         out -> {
           out.writeInt(pending.size());
+          int i = 0;
           for (Map.Entry<Integer, ByteBuffer> input : pending.entrySet()) {
+            Place place = inputPlaces.get(i++);
             out.writeInt(input.getKey());
-            Wire.bytes(out, input.getValue());
+            Wire.place(out, place);
+            if (place.isShared() && shared != null) {
+              place.in(shared).put(input.getValue().duplicate());
+            } else {
+              Wire.bytes(out, input.getValue());
+            }
+          }
+          out.writeInt(outputPlaces.size());
+          for (Place place : outputPlaces) {
+            Wire.place(out, place);
           }
         },
-        this::readOutputs);
+        in -> readOutputs(in, outputPlaces, shared));
   }
 
-  private long readOutputs(DataInputStream in) throws IOException {
+  /** Gives a tensor the next place in the shared memory if it is worth it; returns the end. */
+  private static long place(List<Place> places, long end, long bytes) {
+    long position = SharedMemory.aligned(end);
+    if (bytes < SharedMemory.SMALL_BYTES || position + bytes > SharedMemory.MOST_BYTES) {
+      places.add(Place.NONE);
+      return end;
+    }
+    places.add(new Place((int) position, (int) bytes));
+    return position + bytes;
+  }
+
+  private long readOutputs(DataInputStream in, List<Place> places, @Nullable ByteBuffer shared)
+      throws IOException {
     long nanos = in.readLong();
     int count = in.readInt();
     if (count != outputs.size() || nanos < 0) {
@@ -192,11 +230,22 @@ public final class WorkerSession implements EngineSession {
     List<ByteBuffer> read = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       infos.add(in.readBoolean() ? Wire.info(in) : outputs.get(i));
-      read.add(Wire.bytes(in));
+      if (!in.readBoolean()) {
+        read.add(Wire.bytes(in));
+      } else if (places.get(i).isShared() && shared != null) {
+        // The next run writes there again.
+        read.add(copy(places.get(i).in(shared)));
+      } else {
+        throw new IOException("output " + i + " in a place that it was not given");
+      }
     }
     outputs = infos;
     values = read;
     return nanos;
+  }
+
+  private static ByteBuffer copy(ByteBuffer bytes) {
+    return ByteBuffer.allocate(bytes.remaining()).put(bytes).flip();
   }
 
   @Override
