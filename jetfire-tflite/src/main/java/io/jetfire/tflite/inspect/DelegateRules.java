@@ -6,7 +6,6 @@ import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
-import io.jetfire.tflite.graph.Padding;
 import io.jetfire.tflite.graph.Value;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -20,8 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Sources: XNNPACK delegate, its README, corrected where the delegate of 2.21 was seen to decide
  * otherwise (half precision with float biases, integer SOFTMAX and RELU, COS and SIN, hybrid
- * depthwise convolutions); GPU delegate, its list of supported operators and {@code
- * model_builder.cc}; NNAPI, the mapping of feature levels 1 to 4 (Android 8.1 to 11).
+ * depthwise convolutions); the others are in {@link GpuRules} and {@link NnapiRules}.
  */
 final class DelegateRules {
   private static final Set<OpKind> XNNPACK_FLOAT =
@@ -40,33 +38,6 @@ final class DelegateRules {
               + " RESHAPE RESIZE_BILINEAR SLICE SPLIT STRIDED_SLICE SUB TANH TRANSPOSE"
               + " TRANSPOSE_CONV");
 
-  private static final Set<OpKind> GPU =
-      kinds(
-          "ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D COS DENSIFY"
-              + " DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP FLOOR FLOOR_DIV"
-              + " FLOOR_MOD FULLY_CONNECTED GATHER GELU GREATER GREATER_EQUAL HARD_SWISH LEAKY_RELU"
-              + " LESS LESS_EQUAL LOG LOGICAL_AND LOGISTIC LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM"
-              + " MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD POW PRELU QUANTIZE REDUCE_MAX"
-              + " REDUCE_MIN REDUCE_PROD RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR"
-              + " RESIZE_NEAREST_NEIGHBOR RSQRT SELECT SELECT_V2 SIGN SIN SLICE SOFTMAX SPACE_TO_DEPTH"
-              + " SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TILE"
-              + " TRANSPOSE TRANSPOSE_CONV UNPACK");
-
-  private static final Set<OpKind> NNAPI =
-      kinds(
-          "ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_TO_SPACE_ND CAST CONCATENATION CONV_2D"
-              + " DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP"
-              + " EXPAND_DIMS FILL FLOOR FULLY_CONNECTED GATHER GREATER GREATER_EQUAL"
-              + " HASHTABLE_LOOKUP HARD_SWISH L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LESS LESS_EQUAL"
-              + " LOCAL_RESPONSE_NORMALIZATION LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC"
-              + " LOG_SOFTMAX LSH_PROJECTION LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG NOT_EQUAL"
-              + " PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN"
-              + " REDUCE_PROD RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR"
-              + " RNN RSQRT SELECT SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V"
-              + " SQRT SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM SVDF TANH TILE TOPK_V2"
-              + " TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM"
-              + " UNIDIRECTIONAL_SEQUENCE_RNN");
-
   private final Function<Op, @Nullable String> rule;
 
   private DelegateRules(Function<Op, @Nullable String> rule) {
@@ -77,8 +48,8 @@ final class DelegateRules {
     return switch (delegate.name()) {
       case "CPU" -> new DelegateRules(op -> null);
       case "XNNPACK" -> new DelegateRules(DelegateRules::xnnpack);
-      case "GPU" -> new DelegateRules(DelegateRules::gpu);
-      case "NNAPI" -> new DelegateRules(DelegateRules::nnapi);
+      case "GPU" -> new DelegateRules(GpuRules::refusal);
+      case "NNAPI" -> new DelegateRules(NnapiRules::refusal);
       default ->
           throw new ConfigurationException(
               "nothing is known of what the delegate "
@@ -169,97 +140,16 @@ final class DelegateRules {
     return null;
   }
 
-  private static boolean isHalfConstant(Value v) {
+  static boolean isHalfConstant(Value v) {
     Op producer = v.producer().orElse(null);
     return producer != null
         && producer.kind() == OpKind.DEQUANTIZE
         && producer.input(0).isConstant();
   }
 
-  // ---- GPU
-
-  private static @Nullable String gpu(Op op) {
-    String common = common(op, GPU, 4);
-    if (common != null) {
-      return common;
-    }
-    if (isUnknown(op)) {
-      return "an output of unknown rank";
-    }
-    for (Value v : op.outputs()) {
-      boolean taken =
-          switch (v.type()) {
-            case FLOAT32, FLOAT16, INT8, UINT8, INT32, BOOL -> true;
-            default -> false;
-          };
-      if (!taken) {
-        return v.type() + " tensors";
-      }
-    }
-    if (activations(op) == ElementType.INT16) {
-      return "INT16 tensors";
-    }
-    return switch (op.kind()) {
-      case CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED ->
-          op.input(1).isConstant()
-                  || isHalfConstant(op.input(1))
-                  || op.kind() != OpKind.FULLY_CONNECTED
-              ? null
-              : "weights that are no constant";
-      case SOFTMAX -> op.has("beta") && op.real("beta") == 1 ? null : "beta other than 1";
-      case LSTM -> op.inputs().size() == 5 ? null : "only the basic LSTM cell";
-      case PAD, RESHAPE, TRANSPOSE, MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, SLICE, TILE ->
-          staticShape(op);
-      case MAX_POOL_2D, AVERAGE_POOL_2D ->
-          op.activation() == Activation.SIGN_BIT ? "fused SIGN_BIT" : null;
-      default -> null;
-    };
-  }
-
-  private static @Nullable String staticShape(Op op) {
-    Value v = op.optionalInput(1).orElse(null);
-    return v == null || v.isConstant() ? null : "input 1 is no constant";
-  }
-
-  // ---- NNAPI
-
-  private static @Nullable String nnapi(Op op) {
-    String common = common(op, NNAPI, 4);
-    if (common != null) {
-      return common;
-    }
-    ElementType type = activations(op);
-    if (type == ElementType.INT16 || type == ElementType.INT64 || type == ElementType.FLOAT64) {
-      return type + " tensors";
-    }
-    if (isUnknown(op)) {
-      return "an output of unknown rank";
-    }
-    if (op.activation() == Activation.TANH || op.activation() == Activation.SIGN_BIT) {
-      return "fused " + op.activation();
-    }
-    return switch (op.kind()) {
-      case CONV_2D, DEPTHWISE_CONV_2D ->
-          op.optionalInput(2).isEmpty()
-              ? "no bias"
-              : type == ElementType.FLOAT32 && op.input(1).type() == ElementType.INT8
-                  ? "float activations with integer weights"
-                  : null;
-      case FULLY_CONNECTED ->
-          type == ElementType.FLOAT32 && op.input(1).type() == ElementType.INT8
-              ? "float activations with integer weights"
-              : null;
-      case AVERAGE_POOL_2D ->
-          op.padding() == Padding.SAME && op.integer("filter_width") > 1024
-              ? "a window wider than 1024"
-              : null;
-      default -> null;
-    };
-  }
-
   // ---- shared
 
-  private static @Nullable String common(Op op, Set<OpKind> taken, int mostRank) {
+  static @Nullable String common(Op op, Set<OpKind> taken, int mostRank) {
     if (op.kind() == OpKind.CUSTOM) {
       return "a custom operator";
     }
@@ -282,11 +172,11 @@ final class DelegateRules {
   }
 
   // Dynamic dimensions alone do no harm: a runtime has lengths for them when it delegates.
-  private static boolean isUnknown(Op op) {
+  static boolean isUnknown(Op op) {
     return op.outputs().stream().anyMatch(v -> !v.shape().hasRank());
   }
 
-  private static Set<OpKind> kinds(String names) {
+  static Set<OpKind> kinds(String names) {
     Set<OpKind> kinds = EnumSet.noneOf(OpKind.class);
     Arrays.stream(names.split(" ")).map(OpKind::valueOf).forEach(kinds::add);
     return kinds;
