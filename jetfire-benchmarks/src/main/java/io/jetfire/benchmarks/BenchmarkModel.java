@@ -87,8 +87,8 @@ public enum BenchmarkModel {
               Shape.of(filters, kernel, kernel, channels),
               Weights.of(weights.array()));
       Value bias = main.addConstant("b" + layer, Shape.of(filters), new float[filters]);
-      Value next = main.addValue(
-              "y" + layer, ElementType.FLOAT32, Shape.of(1, size, size, filters));
+      Value next =
+          main.addValue("y" + layer, ElementType.FLOAT32, Shape.of(1, size, size, filters));
       main.append(
           Op.of(OpKind.CONV_2D)
               .set("stride_w", 1)

@@ -8,6 +8,11 @@ import io.jetfire.spi.ProviderContext;
 /**
  * Registers the model runtime {@code tflite}: TensorFlow Lite's C++ interpreter with its own
  * kernels ({@code CPU}) or with the XNNPACK delegate, as on a phone's CPU.
+ *
+ * <p>Models that are not trusted run in worker processes, limited in time (setting {@code
+ * worker-seconds}) and in memory ({@code worker-megabytes}). On Linux and macOS the host watches
+ * resident memory, on macOS less often; on Windows a worker watches its own committed memory, and a
+ * model that hangs is ended by the time limit.
  */
 public final class TfliteRuntimeProvider implements ModelRuntimeProvider {
 

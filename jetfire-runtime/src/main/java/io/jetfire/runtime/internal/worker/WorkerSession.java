@@ -211,7 +211,7 @@ public final class WorkerSession implements EngineSession {
   /** Gives a tensor the next place in the shared memory if it is worth it; returns the end. */
   private static long place(List<Place> places, long end, long bytes) {
     long position = SharedMemory.aligned(end);
-    if (bytes < SharedMemory.SMALL_BYTES || position + bytes > SharedMemory.MOST_BYTES) {
+    if (bytes < SharedMemory.SMALL_BYTES || bytes > SharedMemory.MOST_BYTES - position) {
       places.add(Place.NONE);
       return end;
     }
