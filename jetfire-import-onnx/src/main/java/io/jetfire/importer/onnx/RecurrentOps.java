@@ -16,7 +16,7 @@ import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** LSTM, GRU and RNN, unrolled over their steps. */
+/** LSTM, GRU and RNN. */
 final class RecurrentOps {
   private RecurrentOps() {}
 
@@ -71,14 +71,16 @@ final class RecurrentOps {
       int half = Build.fixedFrom(both, 0)[0] / 2;
       layer.biases(n.b.slice(both, 0, 0, half), n.b.slice(both, 0, half, half));
     }
+    if (!usual(n, gates)) {
+      layer.activations(activations(n, gates, index));
+    }
     return layer
         .initial(initial(n, 5, index, batchFirst), initial(n, 6, index, batchFirst))
         .lengths(n.has(4) ? lengths(n, x) : null)
         .peepholes(n.has(7) ? part(n, 7, index) : null)
         .coupled(n.integer("input_forget", 0) != 0)
         .resetAfter(n.integer("linear_before_reset", 0) != 0)
-        .clip(n.isSet("clip") ? n.real("clip", 0) : 0)
-        .activations(activations(n, gates, index));
+        .clip(n.isSet("clip") ? n.real("clip", 0) : 0);
   }
 
   private static Value part(Node n, int input, int index) {
@@ -126,6 +128,25 @@ final class RecurrentOps {
       functions.add(v -> activation(n, name, alpha, beta, v));
     }
     return functions;
+  }
+
+  private static boolean usual(Node n, int gates) {
+    Attribute given = n.attribute("activations");
+    if (given == null) {
+      return true;
+    }
+    List<String> usual =
+        switch (gates) {
+          case 4 -> List.of("sigmoid", "tanh", "tanh");
+          case 3 -> List.of("sigmoid", "tanh");
+          default -> List.of("tanh");
+        };
+    boolean same = true;
+    for (int i = 0; i < given.strings().size(); i++) {
+      String name = given.strings().get(i).toLowerCase(Locale.ROOT);
+      same &= name.equals(usual.get(i % usual.size()));
+    }
+    return same;
   }
 
   private static float parameter(Node n, String name, int at) {

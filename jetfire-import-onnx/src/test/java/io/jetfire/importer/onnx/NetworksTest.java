@@ -158,6 +158,13 @@ class NetworksTest {
   }
 
   @Test
+  void aTaggerOfTwoDirectionsIsAHandfulOfOperators() {
+    Path at = data("models", "pytorch", "tagger_lstm", "tagger_lstm.onnx");
+    Graph graph = OnnxImporter.create().read(at, ImportOptions.defaults());
+    assertThat(graph.main().ops()).hasSizeLessThanOrEqualTo(29);
+  }
+
+  @Test
   void channelsLastInputsSpareTheLastTranspose() {
     Path at = data("models", "pytorch", "mobile_cnn", "mobile_cnn.onnx");
     ImportOptions options = ImportOptions.defaults().edgeLayout(io.jetfire.Layout.CHANNELS_LAST);

@@ -84,8 +84,9 @@ final class RecurrentOps {
         Recurrent.Result result = r.run(x);
         done.add(result);
         hidden.add(result.hidden());
-        if (result.cell() != null) {
-          cells.add(result.cell());
+        Value cell = result.cell();
+        if (cell != null) {
+          cells.add(cell);
         }
       }
       x = side(c, done);
@@ -113,15 +114,7 @@ final class RecurrentOps {
 
   /** The directions' states side by side: steps, batch, directions times hidden. */
   private static Value side(Call c, List<Recurrent.Result> done) {
-    List<Value> steps = new ArrayList<>();
-    for (int t = 0; t < done.get(0).steps().size(); t++) {
-      List<Value> parts = new ArrayList<>();
-      for (Recurrent.Result r : done) {
-        parts.add(r.steps().get(t));
-      }
-      steps.add(c.b.unsqueeze(c.b.concat(1, parts), 0));
-    }
-    return c.b.concat(0, steps);
+    return c.b.concat(2, done.stream().map(Recurrent.Result::sequence).toList());
   }
 
   /** A single step. */

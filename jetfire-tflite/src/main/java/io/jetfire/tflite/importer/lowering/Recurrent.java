@@ -1,24 +1,33 @@
 package io.jetfire.tflite.importer.lowering;
 
+import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One direction of an LSTM, GRU or plain recurrent layer, unrolled over its steps.
+ * One direction of an LSTM, GRU or plain recurrent layer.
  *
  * <pre>{@code
  * Recurrent.Result r = Recurrent.lstm(b, w, u).biases(wb, ub).initial(h0, c0).run(x);
  * }</pre>
  *
- * <p>The products with the input are one layer over all steps. TFLite's own sequence operators are
- * not used: they keep their state from one call of the model to the next, which the sources do not.
+ * <p>An LSTM of constant weights, the usual activations and a first state of zeros becomes one
+ * UNIDIRECTIONAL_SEQUENCE_LSTM; everything else is unrolled over its steps, with the products of
+ * all inputs as one layer. TFLite's operator keeps its state from one call of the model to the
+ * next, which the sources do not. So a step is put before the others that closes all gates: one
+ * more feature, 0 everywhere else, drives their sums below -100, where the logistic function is 0
+ * in float32, whatever the state was.
  *
  * <p>Gates are named input, forget, cell and output for an LSTM, update, reset and candidate for a
  * GRU; {@link #order} says where each lies in the weights. Not thread-safe.
@@ -26,6 +35,9 @@ import org.jspecify.annotations.Nullable;
 public final class Recurrent {
   /** The most steps that are unrolled. */
   public static final int MAX_STEPS = 1024;
+
+  /** What pushes the gates' sums so far down that the logistic function is 0 in float32. */
+  private static final float CLOSED = 100;
 
   private final Build b;
   private final int gates;
@@ -44,15 +56,47 @@ public final class Recurrent {
   private boolean resetAfter;
   private double clip;
   private List<UnaryOperator<Value>> activations;
+  private boolean usual = true;
 
-  /**
-   * What a direction gives.
-   *
-   * @param steps the hidden states, batch by hidden, in the order of the input's steps
-   * @param hidden the last hidden state, batch by hidden
-   * @param cell the last cell state, batch by hidden; null unless it is an LSTM
-   */
-  public record Result(List<Value> steps, Value hidden, @Nullable Value cell) {}
+  /** What a direction gives. */
+  public static final class Result {
+    private final Value sequence;
+    private final Value hidden;
+    private final @Nullable Supplier<Value> cell;
+
+    private Result(Value sequence, Value hidden, @Nullable Supplier<Value> cell) {
+      this.sequence = sequence;
+      this.hidden = hidden;
+      this.cell = cell;
+    }
+
+    /**
+     * Returns the hidden states.
+     *
+     * @return steps, batch, hidden; in the order of the input's steps
+     */
+    public Value sequence() {
+      return sequence;
+    }
+
+    /**
+     * Returns the last hidden state.
+     *
+     * @return batch by hidden
+     */
+    public Value hidden() {
+      return hidden;
+    }
+
+    /**
+     * Returns the last cell state; costs operators, so ask for it only if it is wanted.
+     *
+     * @return batch by hidden; null unless it is an LSTM
+     */
+    public @Nullable Value cell() {
+      return cell == null ? null : cell.get();
+    }
+  }
 
   private Recurrent(Build b, int gates, Value w, Value u) {
     this.b = b;
@@ -220,21 +264,26 @@ public final class Recurrent {
    */
   public Recurrent activations(List<UnaryOperator<Value>> functions) {
     activations = List.copyOf(functions);
+    usual = false;
     return this;
   }
 
   /**
-   * Unrolls the layer.
+   * Appends the layer.
    *
    * @param x steps, batch, features; fixed
    * @return the states
-   * @throws Refusal if there are more than {@link #MAX_STEPS} steps
+   * @throws Refusal if it must be unrolled over more than {@link #MAX_STEPS} steps
    */
   public Result run(Value x) {
     int[] d = Build.fixedFrom(x, 0);
     if (d.length != 3) {
       throw new Refusal("a recurrent layer of " + x.shape(), "give it steps, batch and features");
     }
+    return fits() && d[0] > 1 ? sequence(x, d) : unrolled(x, d);
+  }
+
+  private Result unrolled(Value x, int[] d) {
     int steps = d[0];
     if (steps > MAX_STEPS) {
       throw new Refusal("it has " + steps + " steps", "use sequences of at most " + MAX_STEPS);
@@ -275,7 +324,132 @@ public final class Recurrent {
     if (backwards) {
       Collections.reverse(out);
     }
-    return new Result(out, h, c);
+    Value last = c;
+    return new Result(stacked(b, out), h, last == null ? null : () -> last);
+  }
+
+  // ---- TFLite's own operator
+
+  private boolean fits() {
+    return gates == 4
+        && usual
+        && clip == 0
+        && !coupled
+        && lengths == null
+        && peepholes == null
+        && isFloat(w)
+        && isFloat(u)
+        && (inputBias == null || isFloat(inputBias))
+        && (stateBias == null || isFloat(stateBias))
+        && isZero(initialHidden)
+        && isZero(initialCell);
+  }
+
+  private static boolean isFloat(Value v) {
+    return v.isConstant() && v.type() == ElementType.FLOAT32;
+  }
+
+  private static boolean isZero(@Nullable Value v) {
+    if (v == null) {
+      return true;
+    }
+    if (!isFloat(v)) {
+      return false;
+    }
+    for (float f : v.floats()) {
+      if (f != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Result sequence(Value x, int[] d) {
+    float[] ofInput = w.floats();
+    float[] ofState = u.floats();
+    float[] biases = new float[4 * hidden];
+    for (Value bias : Arrays.asList(inputBias, stateBias)) {
+      if (bias != null) {
+        float[] more = bias.floats();
+        for (int i = 0; i < biases.length; i++) {
+          biases[i] += more[i];
+        }
+      }
+    }
+    int features = d[2];
+    float[] largest = new float[4];
+    float[] needed = new float[4 * hidden];
+    float reset = 1;
+    for (int g = 0; g < 4; g++) {
+      for (int i = g * hidden * features; i < (g + 1) * hidden * features; i++) {
+        largest[g] = Math.max(largest[g], Math.abs(ofInput[i]));
+      }
+      largest[g] = largest[g] == 0 ? 1 : largest[g];
+      for (int r = g * hidden; r < (g + 1) * hidden; r++) {
+        // The state lies between -1 and 1.
+        needed[r] = CLOSED + Math.abs(biases[r]);
+        for (int i = r * hidden; i < (r + 1) * hidden; i++) {
+          needed[r] += Math.abs(ofState[i]);
+        }
+        // The new weights stay within the range of the others, for those who quantize them.
+        reset = Math.max(reset, needed[r] / largest[g]);
+      }
+    }
+    List<@Nullable Value> inputs = new ArrayList<>();
+    Value padded = b.pad(x, new int[] {0, 0, 0, 0, 0, 1}, b.scalar(0));
+    float[] first = new float[d[1] * (features + 1)];
+    for (int i = 0; i < d[1]; i++) {
+      first[i * (features + 1) + features] = reset;
+    }
+    inputs.add(
+        b.concat(
+            0,
+            b.floats(Shape.of(1, d[1], features + 1), first),
+            backwards ? b.reverse(padded, 0) : padded));
+    for (int k = 0; k < 4; k++) {
+      int g = order[k];
+      float[] weights = new float[hidden * (features + 1)];
+      for (int r = 0; r < hidden; r++) {
+        System.arraycopy(
+            ofInput, (g * hidden + r) * features, weights, r * (features + 1), features);
+        // The cell gate (2) may do what it wants behind a closed input gate.
+        weights[r * (features + 1) + features] = k == 2 ? 0 : -needed[g * hidden + r] / reset;
+      }
+      inputs.add(b.floats(Shape.of(hidden, features + 1), weights));
+    }
+    for (int k = 0; k < 4; k++) {
+      inputs.add(part(u, order[k]));
+    }
+    for (int i = 0; i < 3; i++) {
+      inputs.add(null);
+    }
+    for (int k = 0; k < 4; k++) {
+      int from = order[k] * hidden;
+      inputs.add(b.floats(Shape.of(hidden), Arrays.copyOfRange(biases, from, from + hidden)));
+    }
+    inputs.add(null);
+    inputs.add(null);
+    inputs.add(state("output_state", d[1]));
+    inputs.add(state("cell_state", d[1]));
+    for (int i = 0; i < 4; i++) {
+      inputs.add(null);
+    }
+    Value all =
+        b.emit(
+            Op.of(OpKind.UNIDIRECTIONAL_SEQUENCE_LSTM)
+                .set("fused_activation_function", Activation.TANH)
+                .set("time_major", true)
+                .inputs(inputs));
+    Value steps = b.slice(all, 0, 1, d[0]);
+    Value last = b.squeeze(b.slice(all, 0, d[0], 1), 0);
+    return new Result(
+        backwards ? b.reverse(steps, 0) : steps,
+        last,
+        () -> Objects.requireNonNull(unrolled(x, d).cell()));
+  }
+
+  private Value state(String name, int batch) {
+    return b.subgraph().addValue(name, ElementType.FLOAT32, Shape.of(batch, hidden)).variable(true);
   }
 
   private Value zeros(int batch) {
@@ -339,15 +513,7 @@ public final class Recurrent {
    * @return steps, directions, batch, hidden
    */
   public static Value joined(Build b, List<Result> directions) {
-    List<Value> steps = new ArrayList<>();
-    for (int t = 0; t < directions.get(0).steps.size(); t++) {
-      List<Value> parts = new ArrayList<>();
-      for (Result r : directions) {
-        parts.add(b.unsqueeze(r.steps.get(t), 0, 1));
-      }
-      steps.add(b.concat(1, parts));
-    }
-    return b.concat(0, steps);
+    return b.concat(1, directions.stream().map(r -> b.unsqueeze(r.sequence, 1)).toList());
   }
 
   /**
