@@ -28,6 +28,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -163,22 +165,37 @@ public final class Evaluator {
 
   private List<Answer> answers(
       List<Sample> batch, List<ModelRuntime.Session> open, Subject subject, Optional<Loss> loss) {
-    List<FutureTask<List<Answer>>> parts = new ArrayList<>();
-    int size = (batch.size() + open.size() - 1) / open.size();
-    for (int s = 0; s < open.size() && s * size < batch.size(); s++) {
-      List<Sample> part = batch.subList(s * size, Math.min(batch.size(), (s + 1) * size));
-      ModelRuntime.Session session = open.get(s);
-      parts.add(
+    // Whoever is free takes the next sample: sessions are not equally fast, nor are samples.
+    AtomicInteger next = new AtomicInteger();
+    Answer[] answers = new Answer[batch.size()];
+    AtomicReferenceArray<RuntimeException> failures = new AtomicReferenceArray<>(batch.size());
+    List<FutureTask<Boolean>> tasks = new ArrayList<>();
+    for (ModelRuntime.Session session : open.subList(0, Math.min(open.size(), batch.size()))) {
+      tasks.add(
           new FutureTask<>(
               () -> {
-                List<Answer> answers = new ArrayList<>();
-                for (Sample sample : part) {
-                  answers.add(answer(sample, session, subject, loss));
+                for (int i = next.getAndIncrement();
+                    i < answers.length;
+                    i = next.getAndIncrement()) {
+                  try {
+                    answers[i] = answer(batch.get(i), session, subject, loss);
+                  } catch (RuntimeException e) {
+                    failures.set(i, e);
+                    next.set(answers.length);
+                  }
                 }
-                return answers;
+                return true;
               }));
     }
-    return Tasks.all(executor, parts).stream().flatMap(List::stream).toList();
+    Tasks.all(executor, tasks);
+    // Samples are taken in order, so the first bad one is among those that were taken.
+    for (int i = 0; i < answers.length; i++) {
+      RuntimeException failure = failures.get(i);
+      if (failure != null) {
+        throw failure;
+      }
+    }
+    return List.of(answers);
   }
 
   private static Answer answer(
