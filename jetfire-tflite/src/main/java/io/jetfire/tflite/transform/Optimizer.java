@@ -52,6 +52,7 @@ public final class Optimizer {
             DeadCode.create(),
             Simplification.create(),
             CommonSubexpressions.create(),
+            FunctionRecognition.create(),
             Fusion.create(),
             LayoutOptimizer.create(LayoutOptions.keep()),
             DeadCode.create());
