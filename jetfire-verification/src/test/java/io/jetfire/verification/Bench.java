@@ -61,7 +61,12 @@ final class Bench {
   }
 
   QuantizeOptions options(String targetRuntime) {
+    return options(targetRuntime, true);
+  }
+
+  QuantizeOptions options(String targetRuntime, boolean search) {
     return QuantizeOptions.builder()
+        .search(search)
         .runtime(runtime)
         .targetRuntime(targetRuntime)
         .workDirectory(folder)

@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * channel behind a ReLU6 is scaled as long as it stays below 6 before and after, by what
  * calibration saw; one that reaches 6 keeps its scale. (Cross-layer equalization, after Nagel and
  * others, arXiv 1906.04721; the balance between activations and weights is that of SmoothQuant,
- * arXiv 2211.10438.)
+ * arXiv 2211.10438. Which balance is best for a group is not given, but estimated from the noise
+ * that rounding weights and activations would add to the outputs of the layers that read it.)
  */
 final class Equalizer {
   /** Fewer values of a channel say too little about its range. */
@@ -30,6 +31,12 @@ final class Equalizer {
 
   private static final double MOST_FACTOR = 256;
   private static final float LIMIT = 6;
+
+  /** From the factors that even out weights (0) to those that even out activations (1). */
+  private static final double[] BALANCES = {0, 0.25, 0.5, 0.75, 1};
+
+  private static final double WEIGHT_STEPS = 127;
+  private static final double ACTIVATION_STEPS = 255;
 
   /** Room between what calibration saw behind a ReLU6 and its limit. */
   private static final double MARGIN = 1.2;
@@ -50,24 +57,24 @@ final class Equalizer {
 
   private final Subgraph subgraph;
   private final Calibrated calibrated;
-  private final double balance;
+  private final boolean narrow;
   private final Map<Value, Group> groups = new IdentityHashMap<>();
 
-  private Equalizer(Subgraph subgraph, Calibrated calibrated, double balance) {
+  private Equalizer(Subgraph subgraph, Calibrated calibrated, boolean narrow) {
     this.subgraph = subgraph;
     this.calibrated = calibrated;
-    this.balance = balance;
+    this.narrow = narrow;
   }
 
   /**
    * Equalizes a float subgraph in place.
    *
    * @param calibrated what calibration saw of it, with channels
-   * @param balance from 0 (weights alone count) to 1 (activations alone count)
+   * @param narrow whether activations have 8 bits; with 16 their rounding does not count
    * @return how many groups of tensors were scaled
    */
-  static int equalize(Subgraph subgraph, Calibrated calibrated, double balance) {
-    return new Equalizer(subgraph, calibrated, balance).run();
+  static int equalize(Subgraph subgraph, Calibrated calibrated, boolean narrow) {
+    return new Equalizer(subgraph, calibrated, narrow).run();
   }
 
   private int run() {
@@ -248,7 +255,15 @@ final class Equalizer {
       return false;
     }
     float[] factors =
-        factors(magnitude, limited ? beforeLimit : null, weightRatios(consumers, channels));
+        best(
+            g,
+            consumers,
+            magnitude,
+            limited ? beforeLimit : null,
+            weightRatios(consumers, channels));
+    if (factors.length == 0) {
+      return false;
+    }
     for (Op p : producers) {
       divideOutputs(p, factors);
     }
@@ -286,8 +301,100 @@ final class Equalizer {
     return any ? ratios : null;
   }
 
+  /** The factors that add the least noise; empty if none are better than leaving all as it is. */
+  private float[] best(
+      Group g,
+      List<Op> consumers,
+      double[] magnitude,
+      double @Nullable [] beforeLimit,
+      double @Nullable [] ratios) {
+    int channels = magnitude.length;
+    double[] low = new double[channels];
+    double[] high = new double[channels];
+    double[] variance = new double[channels];
+    for (Value v : g.values) {
+      TensorStatistics s = calibrated.of(v);
+      float[] minima = s.channelMinima();
+      float[] maxima = s.channelMaxima();
+      double[] variances = s.channelVariances();
+      for (int c = 0; c < channels; c++) {
+        low[c] = Math.min(low[c], minima[c]);
+        high[c] = Math.max(high[c], maxima[c]);
+        variance[c] = Math.max(variance[c], variances[c]);
+      }
+    }
+    double[] deviation = Arrays.stream(variance).map(Math::sqrt).toArray();
+    List<float[][]> rows =
+        consumers.stream().map(op -> LayerWeights.rows(op.kind(), op.input(1))).toList();
+    float[] ones = new float[channels];
+    Arrays.fill(ones, 1f);
+    double least = noise(consumers, rows, ones, low, high, variance);
+    float[] best = new float[0];
+    for (double[] size : List.of(magnitude, deviation)) {
+      for (double balance : BALANCES) {
+        float[] f = factors(size, beforeLimit, ratios, balance);
+        double noise = noise(consumers, rows, f, low, high, variance);
+        if (noise < least * 0.98) {
+          least = noise;
+          best = f;
+        }
+      }
+    }
+    return best;
+  }
+
+  /**
+   * Estimates the noise that rounding adds to the outputs of layers, each relative to its signal.
+   *
+   * @param low the smallest value per channel, at most 0
+   * @param high the largest value per channel, at least 0
+   * @param variance per channel
+   */
+  private double noise(
+      List<Op> layers,
+      List<float[][]> weights,
+      float[] factors,
+      double[] low,
+      double[] high,
+      double[] variance) {
+    double lowest = 0;
+    double highest = 0;
+    for (int c = 0; c < factors.length; c++) {
+      lowest = Math.min(lowest, low[c] / factors[c]);
+      highest = Math.max(highest, high[c] / factors[c]);
+    }
+    double step = narrow ? (highest - lowest) / ACTIVATION_STEPS : 0;
+    double sum = 0;
+    for (int l = 0; l < layers.size(); l++) {
+      boolean depthwise = layers.get(l).kind() == OpKind.DEPTHWISE_CONV_2D;
+      for (int o = 0; o < weights.get(l).length; o++) {
+        float[] row = weights.get(l)[o];
+        double most = 0;
+        double squares = 0;
+        double inputs = 0;
+        double signal = 0;
+        for (int i = 0; i < row.length; i++) {
+          int c = depthwise ? o : i % factors.length;
+          double w = row[i] * (double) factors[c];
+          most = Math.max(most, Math.abs(w));
+          squares += w * w;
+          inputs += variance[c] / ((double) factors[c] * factors[c]);
+          signal += row[i] * (double) row[i] * variance[c];
+        }
+        if (signal > 0) {
+          double weightStep = most / WEIGHT_STEPS;
+          sum += (weightStep * weightStep * inputs + step * step * squares) / signal;
+        }
+      }
+    }
+    return sum;
+  }
+
   private float[] factors(
-      double[] magnitude, double @Nullable [] beforeLimit, double @Nullable [] ratios) {
+      double[] magnitude,
+      double @Nullable [] beforeLimit,
+      double @Nullable [] ratios,
+      double balance) {
     int channels = magnitude.length;
     double largest = Arrays.stream(magnitude).max().orElse(0);
     double a = ratios == null ? 1 : balance;

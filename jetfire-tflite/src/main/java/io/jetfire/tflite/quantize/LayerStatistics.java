@@ -67,6 +67,51 @@ abstract class LayerStatistics {
     rows++;
   }
 
+  /** Means alone, which is all that correcting biases needs. */
+  static LayerStatistics means(int taps, int channels, int groups) {
+    return new Means(taps, channels, groups);
+  }
+
+  /**
+   * The moments of the rows that are in these statistics and not in others.
+   *
+   * @param part statistics of some of the rows
+   */
+  final Moments without(LayerStatistics part, int group) {
+    Moments all = moments(group);
+    Moments some = part.moments(group);
+    double n = rows - part.rows;
+    double a = rows / n;
+    double b = part.rows / n;
+    int k = inputs;
+    double[] seenMean = new double[k];
+    double[] meantMean = new double[k];
+    for (int i = 0; i < k; i++) {
+      seenMean[i] = a * all.seenMean()[i] - b * some.seenMean()[i];
+      meantMean[i] = a * all.meantMean()[i] - b * some.meantMean()[i];
+    }
+    double[][] h = new double[k][k];
+    double[][] c = new double[k][k];
+    for (int i = 0; i < k; i++) {
+      // Covariances about the mean of all rows, so that no large squares cancel.
+      double s = some.seenMean()[i] - all.seenMean()[i];
+      double r = seenMean[i] - all.seenMean()[i];
+      for (int j = 0; j < k; j++) {
+        double sj = some.seenMean()[j] - all.seenMean()[j];
+        double mj = some.meantMean()[j] - all.meantMean()[j];
+        h[i][j] =
+            a * all.seen()[i][j]
+                - b * (some.seen()[i][j] + s * sj)
+                - r * (seenMean[j] - all.seenMean()[j]);
+        c[i][j] =
+            a * all.cross()[i][j]
+                - b * (some.cross()[i][j] + s * mj)
+                - r * (meantMean[j] - all.meantMean()[j]);
+      }
+    }
+    return new Moments(h, c, seenMean, meantMean);
+  }
+
   abstract void accumulate(float[] seen, float[] meant);
 
   abstract Moments moments(int group);
@@ -74,6 +119,43 @@ abstract class LayerStatistics {
   private static void addTo(double[] sums, int from, float[] values) {
     for (int i = 0; i < values.length; i++) {
       sums[from + i] += values[i];
+    }
+  }
+
+  /** Sums alone. */
+  private static final class Means extends LayerStatistics {
+    private final int taps;
+    private final int channels;
+    private final int width;
+    private final boolean depthwise;
+
+    Means(int taps, int channels, int groups) {
+      super(groups, taps * (channels / groups));
+      this.taps = taps;
+      this.channels = channels;
+      this.width = channels / groups;
+      this.depthwise = width == 1;
+    }
+
+    @Override
+    void accumulate(float[] seen, float[] meant) {
+      for (int t = 0; t < taps; t++) {
+        for (int c = 0; c < channels; c++) {
+          int at = depthwise ? c * taps + t : c / width * inputs + t * width + c % width;
+          super.seenSum[at] += seen[t * channels + c];
+          super.meantSum[at] += meant[t * channels + c];
+        }
+      }
+    }
+
+    @Override
+    Moments moments(int g) {
+      double n = Math.max(1, rows());
+      double[] seenMean = new double[inputs];
+      double[] meantMean = new double[inputs];
+      Arrays.setAll(seenMean, i -> super.seenSum[g * inputs + i] / n);
+      Arrays.setAll(meantMean, i -> super.meantSum[g * inputs + i] / n);
+      return new Moments(new double[0][], new double[0][], seenMean, meantMean);
     }
   }
 

@@ -52,7 +52,6 @@ public final class Quantizer {
 
   private static final double RIDGE = 1;
   private static final double MOST_DB = 120;
-  private static final double BALANCE = 0.5;
 
   /** Smaller differences on held-back samples are luck; the earlier candidate is kept. */
   private static final double TIE_DB = 0.3;
@@ -194,13 +193,12 @@ public final class Quantizer {
     try (SampleStore samples = load(base, calibration, runner)) {
       checkSamples(samples);
       Candidate only = forced;
-      List<Candidate> candidates =
-          only != null ? List.of(only) : candidates(selection, samples.size());
+      List<Candidate> candidates = only != null ? List.of(only) : candidates(samples.size());
       Candidate chosen = candidates.get(0);
       OptionalDouble heldBack = OptionalDouble.empty();
       // Ranges are those of all samples throughout: weights alone are fitted without those held
       // back.
-      Map<Double, Seen> prepared = new HashMap<>();
+      Map<Boolean, Seen> prepared = new HashMap<>();
       if (options.search() && candidates.size() > 1 && samples.size() >= LEAST_SAMPLES_TO_SEARCH) {
         int[] held = IntStream.range(0, samples.size()).filter(i -> i % 4 == 3).toArray();
         int[] rest = IntStream.range(0, samples.size()).filter(i -> i % 4 != 3).toArray();
@@ -210,7 +208,7 @@ public final class Quantizer {
         for (Candidate c : candidates) {
           Seen seen =
               prepared.computeIfAbsent(
-                  c.balance(), b -> prepare(base, b, integer, runner, samples));
+                  c.equalize(), e -> prepare(base, e, selection, runner, samples));
           Set<QuantizationMethod> unclipped = new LinkedHashSet<>(methods);
           // A range that only serves the softmax would hide what is compared: what goes into it.
           unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
@@ -229,7 +227,7 @@ public final class Quantizer {
       }
       Seen seen =
           prepared.computeIfAbsent(
-              chosen.balance(), b -> prepare(base, b, integer, runner, samples));
+              chosen.equalize(), e -> prepare(base, e, selection, runner, samples));
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
       }
@@ -274,39 +272,33 @@ public final class Quantizer {
     return new Refiner(used, candidate.ridge(), SEED);
   }
 
-  private List<Candidate> candidates(Selection selection, int samples) {
+  private List<Candidate> candidates(int samples) {
     boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION) && samples >= FEW_SAMPLES;
     double regress = methods.contains(QuantizationMethod.REGRESSION) ? RIDGE : 0;
     boolean search = methods.contains(QuantizationMethod.RANGE_SEARCH);
     if (samples < LEAST_SAMPLES_TO_SEARCH) {
-      return List.of(new Candidate(0, 0, false));
+      return List.of(new Candidate(false, 0, false));
     }
-    // 16-bit activations need no equalization; it then only moves errors between weights.
-    boolean narrow =
-        selection.any(Precision.FULL_INTEGER)
-            || selection.any(Precision.DYNAMIC_RANGE)
-            || selection.any(Precision.WEIGHT_ONLY);
-    double first = equalize && narrow ? BALANCE : 0;
     Set<Candidate> all = new LinkedHashSet<>();
-    all.add(new Candidate(first, regress, search));
-    all.add(new Candidate(first, 0, search));
-    if (equalize) {
-      all.add(new Candidate(narrow ? 0 : BALANCE, regress, search));
-    }
-    all.add(new Candidate(0, 0, false));
+    all.add(new Candidate(equalize, regress, search));
+    all.add(new Candidate(equalize, 0, search));
+    all.add(new Candidate(false, regress, search));
+    all.add(new Candidate(false, 0, false));
     return List.copyOf(all);
   }
 
   private static Seen prepare(
-      Graph base, double balance, boolean integer, GraphRunner runner, SampleStore samples) {
+      Graph base, boolean equalize, Selection selection, GraphRunner runner, SampleStore samples) {
     Graph graph = base.copy();
-    boolean equalize = balance > 0;
+    boolean integer = selection.anyInteger();
     if (!integer && !equalize) {
       return new Seen(graph, Calibrated.none());
     }
     Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize);
     if (equalize) {
-      int scaled = Equalizer.equalize(graph.main(), calibrated, balance);
+      boolean narrow =
+          selection.any(Precision.FULL_INTEGER) || selection.any(Precision.DYNAMIC_RANGE);
+      int scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
       graph.main().removeDead();
       if (scaled > 0 && integer) {
         calibrated = Calibrated.run(graph.main(), runner, samples, false);

@@ -11,6 +11,7 @@ import io.jetfire.tflite.graph.Weights;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fits the weights and biases of a quantized subgraph, layer by layer, to what its layers are
@@ -22,6 +23,12 @@ import java.util.SplittableRandom;
 final class Refiner {
   /** More rows than this change nothing that can be measured. */
   private static final int MOST_ROWS = 20_000;
+
+  /** Every so many samples, one decides how strongly regression may change a layer's weights. */
+  private static final int HELD_OF = 4;
+
+  /** Deciding that takes several factorizations; with more inputs they would take too long. */
+  private static final int MOST_INPUTS_TO_CHOOSE = 1000;
 
   /** Multiplications spent on the covariance of one layer. */
   private static final double MOST_WORK = 4e10;
@@ -76,7 +83,15 @@ final class Refiner {
     }
   }
 
-  private LayerStatistics statistics(Layer layer, Walker meant, Walker seen, long layerSeed) {
+  /**
+   * What a layer is fed with.
+   *
+   * @param all over all samples
+   * @param held over every fourth sample alone, or null if nothing is to be decided by them
+   */
+  private record Fed(LayerStatistics all, @Nullable LayerStatistics held) {}
+
+  private Fed statistics(Layer layer, Walker meant, Walker seen, long layerSeed) {
     Op op = layer.floatOp();
     Value weights = op.input(OperatorRules.weightInput(op.kind()));
     Windows windows = Windows.of(op, meant.shape(layer.floatInput(), 0), weights);
@@ -86,7 +101,16 @@ final class Refiner {
     } else if (op.kind() == OpKind.CONV_2D) {
       groups = Math.max(1, windows.channels() / weights.shape().dim(3));
     }
-    LayerStatistics statistics = LayerStatistics.of(windows.taps(), windows.channels(), groups);
+    boolean regress = methods.contains(QuantizationMethod.REGRESSION);
+    boolean second = regress || methods.contains(QuantizationMethod.ERROR_FEEDBACK);
+    LayerStatistics statistics =
+        second
+            ? LayerStatistics.of(windows.taps(), windows.channels(), groups)
+            : LayerStatistics.means(windows.taps(), windows.channels(), groups);
+    LayerStatistics held =
+        regress && meant.samples() >= HELD_OF && statistics.inputs() <= MOST_INPUTS_TO_CHOOSE
+            ? LayerStatistics.of(windows.taps(), windows.channels(), groups)
+            : null;
     double perRow = 1.5 * statistics.inputs() * statistics.inputs() * groups;
     int rows = (int) Math.max(2000, Math.min(MOST_ROWS, MOST_WORK / perRow));
     int perSample = Math.max(1, (rows + meant.samples() - 1) / meant.samples());
@@ -104,12 +128,15 @@ final class Refiner {
         w.read(meantValues, position, m);
         w.read(seenValues, position, s);
         statistics.add(s, m);
+        if (held != null && i % HELD_OF == HELD_OF - 1) {
+          held.add(s, m);
+        }
       }
     }
-    return statistics;
+    return new Fed(statistics, held);
   }
 
-  private void fit(Layer layer, Subgraph target, LayerStatistics statistics) {
+  private void fit(Layer layer, Subgraph target, Fed fed) {
     OpKind kind = layer.op().kind();
     float[][] rows =
         LayerWeights.rows(kind, layer.floatOp().input(OperatorRules.weightInput(kind)));
@@ -131,12 +158,17 @@ final class Refiner {
             methods.contains(QuantizationMethod.BIAS_CORRECTION),
             ridge);
     float[] least = integer ? minimumScales(bias, layer.inputScale()) : new float[rows.length];
-    WeightFit.Fitted fitted = WeightFit.fit(rows, bias, statistics, least, settings);
+    WeightFit.Fitted fitted = WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings);
     if (integer && overflows(fitted, layer.inputScale())) {
       // The correction moved a bias beyond what the first scale allows.
       fitted =
           WeightFit.fit(
-              rows, bias, statistics, minimumScales(fitted.bias(), layer.inputScale()), settings);
+              rows,
+              bias,
+              fed.all(),
+              fed.held(),
+              minimumScales(fitted.bias(), layer.inputScale()),
+              settings);
     }
     if (layer.bits() > 0) {
       layer.weights().data(pack(kind, fitted.integers(), layer.bits()));

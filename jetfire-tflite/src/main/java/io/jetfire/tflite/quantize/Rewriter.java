@@ -357,6 +357,7 @@ final class Rewriter {
             rows,
             bias,
             null,
+            null,
             Refiner.minimumScales(bias, input.scale()),
             new WeightFit.Settings(bits, perChannel, false, false, false, 0));
     Value weights =
@@ -532,6 +533,7 @@ final class Rewriter {
         WeightFit.fit(
             rows,
             new float[rows.length],
+            null,
             null,
             new float[rows.length],
             new WeightFit.Settings(bits, perChannel, false, false, false, 0));

@@ -25,10 +25,21 @@ final class WeightFit {
   private static final double DAMPING = 0.01;
   private static final int DESCENT_ROUNDS = 3;
 
-  /** Scales that are tried for each output, each a little smaller than the one before. */
-  private static final int TRIALS = 24;
+  /** Shares of the ridge that are compared on rows held back. */
+  private static final double[] RIDGE_SHARES = {1, 0.3, 0.1, 0.03, 0.01, 0.003};
 
-  private static final double TRIAL_STEP = 0.01;
+  /** Smaller gains, relative to the signal, are luck. */
+  private static final double TIE = 1e-7;
+
+  /**
+   * Scales that are tried for each output, from the one that covers all weights down to {@link
+   * #LEAST_SHARE} of it or as far as steps of {@link #MOST_STEP} lead. The fewer the inputs, the
+   * more a scale that happens to suit them gains.
+   */
+  private static final int TRIALS = 200;
+
+  private static final double LEAST_SHARE = 0.6;
+  private static final double MOST_STEP = 0.01;
 
   /** Multiplications spent on trials of one layer. */
   private static final double TRIAL_WORK = 2e9;
@@ -70,12 +81,15 @@ final class WeightFit {
    * @param weights outputs × inputs
    * @param bias one per output
    * @param statistics what the layer is fed with, or null to round to nearest
+   * @param held the same for some of the rows, by which the strength of the regression is chosen,
+   *     or null to regress as the settings say
    * @param minimumScale per output, the smallest scale with which the bias does not overflow
    */
   static Fitted fit(
       float[][] weights,
       float[] bias,
       @Nullable LayerStatistics statistics,
+      @Nullable LayerStatistics held,
       float[] minimumScale,
       Settings settings) {
     int outputs = weights.length;
@@ -85,6 +99,10 @@ final class WeightFit {
     int perGroup = outputs / groups;
     LayerStatistics.Moments[] moments = new LayerStatistics.Moments[groups];
     if (statistics != null && statistics.rows() > 0) {
+      double share =
+          settings.regress() && held != null && held.rows() > 0 && held.rows() < statistics.rows()
+              ? ridgeShare(weights, statistics, held, settings.ridge())
+              : 1;
       // Fewer rows than inputs leave directions open that other samples will take.
       caution = Math.max(1, ROWS_PER_INPUT * (double) statistics.inputs() / statistics.rows());
       target = new float[outputs][];
@@ -93,7 +111,9 @@ final class WeightFit {
         int from = g * perGroup;
         float[][] part = Arrays.copyOfRange(weights, from, from + perGroup);
         float[][] aimed =
-            settings.regress() ? regress(part, moments[g], settings.ridge() * caution) : part;
+            settings.regress()
+                ? regress(part, moments[g], settings.ridge() * share * caution)
+                : part;
         System.arraycopy(aimed, 0, target, from, perGroup);
       }
     }
@@ -219,6 +239,61 @@ final class WeightFit {
     return sum / h.length;
   }
 
+  /**
+   * Chooses how much of the ridge to keep: the share with which weights that were aimed at the
+   * other rows do best on the rows held back. Between equals, the largest.
+   */
+  private static double ridgeShare(
+      float[][] weights, LayerStatistics all, LayerStatistics held, double ridge) {
+    double best = 1;
+    double least = Double.MAX_VALUE;
+    int perGroup = weights.length / all.groups;
+    LayerStatistics.Moments[] rest = new LayerStatistics.Moments[all.groups];
+    LayerStatistics.Moments[] test = new LayerStatistics.Moments[all.groups];
+    for (int g = 0; g < all.groups; g++) {
+      rest[g] = all.without(held, g);
+      test[g] = held.moments(g);
+    }
+    double unchanged = 0;
+    for (double share : RIDGE_SHARES) {
+      double error = 0;
+      for (int g = 0; g < all.groups; g++) {
+        float[][] part = Arrays.copyOfRange(weights, g * perGroup, (g + 1) * perGroup);
+        float[][] aimed = share == 0 ? part : regress(part, rest[g], ridge * share);
+        error += relativeError(part, aimed, test[g]);
+      }
+      if (error < least - TIE * Math.abs(unchanged)) {
+        least = error;
+        best = share;
+      }
+      unchanged = unchanged == 0 ? error : unchanged;
+    }
+    return best;
+  }
+
+  /** E|(aimed·seen) − (weights·meant)|² without means, but for what does not depend on aimed. */
+  private static double relativeError(
+      float[][] weights, float[][] aimed, LayerStatistics.Moments m) {
+    double sum = 0;
+    int k = m.seen().length;
+    double[] a = new double[k];
+    for (int o = 0; o < weights.length; o++) {
+      Arrays.fill(a, 0);
+      for (int i = 0; i < k; i++) {
+        Matrices.addRow(a, 0, k, aimed[o][i], m.seen()[i]);
+      }
+      for (int i = 0; i < k; i++) {
+        double c = 0;
+        double[] cross = m.cross()[i];
+        for (int j = 0; j < k; j++) {
+          c += cross[j] * weights[o][j];
+        }
+        sum += aimed[o][i] * (a[i] - 2 * c);
+      }
+    }
+    return sum;
+  }
+
   /** w* = (H + λI)⁻¹·(C·w + λ·w), λ relative to the mean of H's diagonal. */
   private static float[][] regress(float[][] weights, LayerStatistics.Moments m, double ridge) {
     int k = m.seen().length;
@@ -296,13 +371,14 @@ final class WeightFit {
         freeScales
             ? (int) Math.max(1, Math.min(TRIALS, TRIAL_WORK / ((double) k * k * outputs)))
             : 1;
+    double step = Math.min(MOST_STEP, (1 - LEAST_SHARE) / trials);
     int[][] best = new int[outputs][];
     double[] least = new double[outputs];
     float[] bestScales = scales.clone();
     for (int t = 0; t < trials; t++) {
       float[] tried = new float[outputs];
       for (int o = 0; o < outputs; o++) {
-        tried[o] = Math.max(minimum[o], (float) (scales[o] * (1 - TRIAL_STEP * t)));
+        tried[o] = Math.max(minimum[o], (float) (scales[o] * (1 - step * t)));
       }
       int[][] q = new int[outputs][k];
       double[] errors = project(target, tried, l, order, q, limit);
