@@ -41,6 +41,28 @@ class ModelTest {
   }
 
   @Test
+  void aSavedModelIsAFolderWithTheHashOfAllItsFiles() throws IOException {
+    Path variables = Files.createDirectories(folder.resolve("net/variables"));
+    Files.writeString(folder.resolve("net/saved_model.pb"), "graph");
+    Files.writeString(variables.resolve("variables.index"), "index");
+    Model model = Model.of(folder.resolve("net"));
+    assertThat(model.format()).isEqualTo("saved-model");
+    assertThat(model.sizeBytes()).isEqualTo(10);
+    assertThat(Model.of(folder.resolve("net")).sha256()).isEqualTo(model.sha256());
+    Files.writeString(variables.resolve("variables.index"), "inde");
+    Files.writeString(folder.resolve("net/x"), "x");
+    Model changed = Model.of(folder.resolve("net"));
+    assertThat(changed.sizeBytes()).isEqualTo(10);
+    assertThat(changed.sha256()).isNotEqualTo(model.sha256());
+    Files.move(folder.resolve("net/x"), folder.resolve("net/y"));
+    assertThat(Model.of(folder.resolve("net")).sha256()).isNotEqualTo(changed.sha256());
+    Files.createSymbolicLink(folder.resolve("net/link"), folder.resolve("net/y"));
+    assertThatThrownBy(() -> Model.of(folder.resolve("net")))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("link");
+  }
+
+  @Test
   void aMissingFileIsNamed() {
     assertThatThrownBy(() -> Model.of(folder.resolve("gone.tflite")))
         .isInstanceOf(StorageException.class)

@@ -42,6 +42,7 @@ final class ControlOps {
     }
     ops.put("Switch", ControlOps::switched);
     ops.put("RefSwitch", ControlOps::switched);
+    ops.put("_SwitchN", ControlOps::switchedMany);
     ops.put("Merge", ControlOps::merged);
     for (String name : new String[] {"Enter", "RefEnter", "Exit", "NextIteration", "LoopCond"}) {
       ops.put(
@@ -322,6 +323,15 @@ final class ControlOps {
     boolean taken = truth(condition);
     n.out(taken ? new Item.Dead() : n.item(0));
     n.out(taken ? n.item(0) : new Item.Dead());
+  }
+
+  private static void switchedMany(Node n) {
+    int outputs = Build.repetitions(n.integer("num_outs", 1));
+    int taken = n.knownOne(1, "branch");
+    for (int i = 0; i < outputs; i++) {
+      boolean last = i == outputs - 1 && (taken < 0 || taken >= outputs);
+      n.out(i == taken || last ? n.item(0) : new Item.Dead());
+    }
   }
 
   private static void merged(Node n) {

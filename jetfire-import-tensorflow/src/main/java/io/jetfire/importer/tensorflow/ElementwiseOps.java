@@ -51,7 +51,7 @@ final class ElementwiseOps {
     unary(ops, "ZerosLike", ElementwiseOps::zeros);
     unary(ops, "OnesLike", (b, x) -> b.add(zeros(b, x), 1));
     ops.put("LeakyRelu", n -> n.out(Functions.leakyRelu(n.b, n.in(0), n.real("alpha", 0.2f))));
-    binary(ops, "Add AddV2", Build::add);
+    binary(ops, "Add AddV2", ElementwiseOps::add);
     binary(ops, "Sub", Build::sub);
     binary(ops, "Mul", Build::mul);
     binary(ops, "Div RealDiv TruncateDiv", Build::div);
@@ -62,7 +62,16 @@ final class ElementwiseOps {
     binary(ops, "Minimum", (b, x, y) -> b.binary(OpKind.MINIMUM, x, y));
     binary(ops, "Pow", Functions::pow);
     binary(ops, "SquaredDifference", (b, x, y) -> b.binary(OpKind.SQUARED_DIFFERENCE, x, y));
-    binary(ops, "Atan2", Functions::atan2);
+    binary(
+        ops,
+        "Atan2",
+        // TFLite's kernel does not broadcast.
+        (b, y, x) -> {
+          boolean same = x.shape().isStatic() && x.shape().equals(y.shape());
+          return same
+              ? Functions.atan2(b, y, x)
+              : Functions.atan2(b, b.add(y, b.mul(x, 0)), b.add(x, b.mul(y, 0)));
+        });
     binary(ops, "DivNoNan", ElementwiseOps::divNoNan);
     binary(
         ops,
@@ -146,7 +155,41 @@ final class ElementwiseOps {
     Value x = n.in(0);
     int rank = Build.rank(x);
     Value bias = n.in(1);
-    n.out(n.b.add(x, n.channelsFirst() && rank > 2 ? n.b.perChannel(bias, rank) : bias));
+    n.out(
+        n.channelsFirst() && rank > 2 ? n.b.add(x, n.b.perChannel(bias, rank)) : add(n.b, x, bias));
+  }
+
+  /**
+   * Adds; a bias on a reshaped layer is added before the reshape, where it becomes the layer's own.
+   */
+  private static Value add(Build b, Value x, Value y) {
+    Op reshape = x.producer().orElse(null);
+    if (reshape == null
+        || reshape.kind() != OpKind.RESHAPE
+        || !y.isConstant()
+        || !x.shape().isStatic()
+        || !y.shape().isStatic()
+        || y.shape().rank() != 1) {
+      return b.add(x, y);
+    }
+    Value inner = reshape.input(0);
+    boolean layer =
+        inner
+            .producer()
+            .map(
+                op ->
+                    switch (op.kind()) {
+                      case CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV -> true;
+                      default -> false;
+                    })
+            .orElse(false);
+    int channels = y.shape().dim(0);
+    boolean fits =
+        inner.shape().isStatic()
+            && x.shape().rank() > 0
+            && x.shape().dim(-1) == channels
+            && inner.shape().dim(-1) == channels;
+    return layer && fits ? b.reshape(b.add(inner, y), x.shape().dims()) : b.add(x, y);
   }
 
   private static void sum(Node n) {

@@ -14,7 +14,9 @@ import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -114,7 +116,8 @@ public final class FrozenGraphImporter implements ModelImporter {
       Build b = new Build(main);
       Map<String, Value> given = new LinkedHashMap<>();
       Map<String, Item> bound = new HashMap<>();
-      for (NodeDef node : sources(file)) {
+      List<String> wanted = results(file);
+      for (NodeDef node : sources(file, wanted)) {
         try {
           Value v = input(main, node, options);
           given.put(node.name(), v);
@@ -129,7 +132,7 @@ public final class FrozenGraphImporter implements ModelImporter {
           new Scope(
               new Scope.Shared(graph, file, Variables.none(), problems), b, file.nodes(), bound);
       Map<String, Value> results = new LinkedHashMap<>();
-      for (String output : results(file)) {
+      for (String output : wanted) {
         SavedModelImporter.result(scope, output, problems)
             .ifPresent(v -> results.put(output.endsWith(":0") ? Scope.name(output) : output, v));
       }
@@ -168,11 +171,12 @@ public final class FrozenGraphImporter implements ModelImporter {
         SavedModelImporter.shape(shape, options));
   }
 
-  private List<NodeDef> sources(GraphDef file) {
+  private List<NodeDef> sources(GraphDef file, List<String> wanted) {
     List<NodeDef> out = new ArrayList<>();
     if (inputs.isEmpty()) {
+      Set<String> needed = needed(file, wanted);
       for (NodeDef n : file.nodes()) {
-        if (n.op().equals("Placeholder")) {
+        if (n.op().equals("Placeholder") && needed.contains(n.name())) {
           out.add(n);
         }
       }
@@ -187,6 +191,23 @@ public final class FrozenGraphImporter implements ModelImporter {
               .orElseThrow(() -> unknown("input", input, file)));
     }
     return out;
+  }
+
+  /** The nodes that results are computed of. */
+  private static Set<String> needed(GraphDef file, List<String> wanted) {
+    Map<String, NodeDef> nodes = new HashMap<>();
+    file.nodes().forEach(n -> nodes.put(n.name(), n));
+    Set<String> seen = new HashSet<>();
+    Deque<String> todo = new ArrayDeque<>();
+    wanted.forEach(w -> todo.push(Scope.name(w)));
+    while (!todo.isEmpty()) {
+      String name = todo.pop();
+      NodeDef n = nodes.get(name);
+      if (seen.add(name) && n != null) {
+        n.inputs().stream().filter(i -> !i.startsWith("^")).forEach(i -> todo.push(Scope.name(i)));
+      }
+    }
+    return seen;
   }
 
   private static UnsupportedModelException unknown(String what, String name, GraphDef file) {
@@ -227,7 +248,7 @@ public final class FrozenGraphImporter implements ModelImporter {
     List<String> sinks =
         file.nodes().stream()
             .filter(n -> !used.contains(n.name()) && !NO_RESULT.contains(n.op()))
-            .filter(n -> !n.inputs().isEmpty())
+            .filter(n -> n.inputs().stream().anyMatch(i -> !i.startsWith("^")))
             .map(NodeDef::name)
             .toList();
     if (sinks.isEmpty()) {

@@ -34,6 +34,21 @@ final class IndexOps {
     ops.put("Unique", IndexOps::unique);
     ops.put("MatrixBandPart", IndexOps::band);
     ops.put("MatrixDiag", n -> n.out(diagonal(n)));
+    for (String name : new String[] {"MatrixDiagV2", "MatrixDiagV3"}) {
+      ops.put(
+          name,
+          n -> {
+            boolean plain =
+                n.knownOne(1, "diagonal") == 0
+                    && n.knownOne(2, "number of rows") == -1
+                    && n.knownOne(3, "number of columns") == -1
+                    && n.knownFloat(4, "padding") == 0;
+            if (!plain) {
+              throw new Refusal("a diagonal beside the main one", "use the main diagonal");
+            }
+            n.out(diagonal(n));
+          });
+    }
     ops.put("SparseToDense", IndexOps::sparse);
     ops.put("Bucketize", IndexOps::bucketize);
     ops.put("NonMaxSuppressionV3", n -> suppress(n, false));

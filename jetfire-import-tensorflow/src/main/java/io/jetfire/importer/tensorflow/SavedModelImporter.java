@@ -7,6 +7,7 @@ import io.jetfire.importer.tensorflow.GraphFile.SignatureDef;
 import io.jetfire.importer.tensorflow.GraphFile.TensorInfo;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Shape;
+import io.jetfire.tflite.graph.Signature;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportOptions;
@@ -23,6 +24,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads SavedModels of TensorFlow 1 and 2: folders with {@code saved_model.pb} and the variables'
@@ -124,14 +128,9 @@ public final class SavedModelImporter implements ModelImporter {
     ImportProblems problems = new ImportProblems(name);
     try {
       Variables variables = Variables.of(meta, checkpoint);
-      // Subgraphs of the signatures come first, before those of branches and loops.
-      Map<String, Subgraph> subgraphs = new LinkedHashMap<>();
-      wanted
-          .keySet()
-          .forEach(
-              key -> subgraphs.put(key, graph.addSubgraph(subgraphs.isEmpty() ? "main" : key)));
-      wanted.forEach(
-          (key, s) -> signature(graph, subgraphs, key, s, meta, variables, problems, options));
+      for (Map.Entry<String, SignatureDef> s : wanted.entrySet()) {
+        add(graph, s.getKey(), s.getValue(), meta, variables, problems, options);
+      }
       problems.raise();
     } catch (Refusal e) {
       problems.add("model", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
@@ -140,16 +139,59 @@ public final class SavedModelImporter implements ModelImporter {
     return Edges.optimized(graph, options);
   }
 
-  private static void signature(
+  /** Adds a signature: on the subgraph of an earlier one that computes the same, or its own. */
+  private static void add(
       Graph graph,
-      Map<String, Subgraph> subgraphs,
       String key,
       SignatureDef s,
       MetaGraph meta,
       Variables variables,
       ImportProblems problems,
       ImportOptions options) {
-    Subgraph g = java.util.Objects.requireNonNull(subgraphs.get(key));
+    if (graph.signatures().isEmpty()) {
+      lower(graph, graph.addSubgraph("main"), key, s, meta, variables, problems, options);
+      return;
+    }
+    Graph trial = Graph.create();
+    ImportProblems found = new ImportProblems(key);
+    Subgraph g = trial.addSubgraph(key);
+    lower(trial, g, key, s, meta, variables, found, options);
+    if (!found.all().isEmpty()) {
+      found.all().stream()
+          .filter(p -> !problems.all().contains(p))
+          .forEach(
+              p -> problems.add(p.operation(), p.place(), p.shapes(), p.reason(), p.suggestion()));
+      return;
+    }
+    Signature own = trial.signature(key).orElseThrow();
+    for (Signature earlier : List.copyOf(graph.signatures())) {
+      Optional<Map<Value, Value>> twins =
+          Twins.of(earlier.subgraph(), g, List.copyOf(own.outputs().values()));
+      if (twins.isPresent()) {
+        Map<String, Value> inputs = new LinkedHashMap<>();
+        own.inputs()
+            .forEach(
+                (name, v) ->
+                    inputs.put(name, earlier.subgraph().inputs().get(g.inputs().indexOf(v))));
+        Map<String, Value> outputs = new LinkedHashMap<>();
+        own.outputs()
+            .forEach((name, v) -> outputs.put(name, Objects.requireNonNull(twins.get().get(v))));
+        graph.addSignature(key, earlier.subgraph(), inputs, outputs);
+        return;
+      }
+    }
+    lower(graph, graph.addSubgraph(key), key, s, meta, variables, problems, options);
+  }
+
+  private static void lower(
+      Graph graph,
+      Subgraph g,
+      String key,
+      SignatureDef s,
+      MetaGraph meta,
+      Variables variables,
+      ImportProblems problems,
+      ImportOptions options) {
     Build b = new Build(g);
     Map<String, Value> inputs = new LinkedHashMap<>();
     Map<String, Item> bound = new HashMap<>();
@@ -177,15 +219,16 @@ public final class SavedModelImporter implements ModelImporter {
     }
     if (problems.all().isEmpty()) {
       Edges.finish(graph, g, b, key, inputs, outputs);
+      g.removeDead();
     }
   }
 
   /** The tensor of a name; what stands in its way is noted. */
-  static java.util.Optional<Value> result(Scope scope, String name, ImportProblems problems) {
+  static Optional<Value> result(Scope scope, String name, ImportProblems problems) {
     try {
       Item item = scope.get(name);
       if (item instanceof Item.Tensor t) {
-        return java.util.Optional.of(t.value());
+        return Optional.of(t.value());
       }
       if (!(item instanceof Item.Refused)) {
         throw new Refusal("the output is no tensor", "return tensors from the model");
@@ -193,10 +236,10 @@ public final class SavedModelImporter implements ModelImporter {
     } catch (Refusal e) {
       problems.add("output", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
     }
-    return java.util.Optional.empty();
+    return Optional.empty();
   }
 
-  static Shape shape(int @org.jspecify.annotations.Nullable [] given, ImportOptions options) {
+  static Shape shape(int @Nullable [] given, ImportOptions options) {
     if (given == null) {
       throw new Refusal(
           "the input's rank is unknown", "give the model's inputs shapes when exporting");

@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The nodes of a graph or function while they are lowered: only those are that the results need, so
@@ -31,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Scope {
   private static final int MAX_DEPTH = 48;
-  private static final int MAX_NODES = 1 << 20;
+  private static final int MAX_NODES = 1 << 18;
 
   /** What all scopes of one import share. */
   static final class Shared {
@@ -223,7 +222,8 @@ final class Scope {
     }
     List<Item> results = java.util.Objects.requireNonNull(done.get(name));
     int i = node == null ? 0 : index(reference, node);
-    if (results.size() == 1 && results.get(0) instanceof Item.Refused) {
+    boolean one = results.size() == 1;
+    if (one && (results.get(0) instanceof Item.Refused || results.get(0) instanceof Item.Dead)) {
       return results.get(0);
     }
     if (i >= results.size()) {
@@ -262,7 +262,7 @@ final class Scope {
       }
       boolean first = open.add(node);
       boolean ready = true;
-      for (String input : needed(node)) {
+      for (String input : node.inputs()) {
         if (input.startsWith("^") || arguments.containsKey(input)) {
           continue;
         }
@@ -287,11 +287,6 @@ final class Scope {
         stack.pop();
       }
     }
-  }
-
-  /** The inputs that a node's result needs; a placeholder with a default needs none if bound. */
-  private static List<String> needed(NodeDef node) {
-    return node.inputs();
   }
 
   private void refuse(NodeDef node, String reason, String suggestion) {
@@ -336,7 +331,8 @@ final class Scope {
         inputs.add(item);
       }
       if (dead && !node.op().equals("Merge")) {
-        done.put(node.name(), List.of(new Item.Dead(), new Item.Dead()));
+        // Whatever number of results it has, all are of the side that is not taken.
+        done.put(node.name(), List.of(new Item.Dead()));
         return;
       }
       b.prefix(node.name());
@@ -392,9 +388,5 @@ final class Scope {
       texts.add(text);
     }
     return texts.isEmpty() ? "no inputs" : String.join(", ", texts);
-  }
-
-  @Nullable NodeDef node(String name) {
-    return nodes.get(name);
   }
 }

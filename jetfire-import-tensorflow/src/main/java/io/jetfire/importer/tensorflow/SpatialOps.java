@@ -32,6 +32,14 @@ final class SpatialOps {
     ops.put("ResizeBilinear", n -> n.out(resize(n, OpKind.RESIZE_BILINEAR)));
     ops.put("ResizeNearestNeighbor", n -> n.out(resize(n, OpKind.RESIZE_NEAREST_NEIGHBOR)));
     ops.put("ResizeBicubic", n -> n.out(bicubic(n)));
+    ops.put(
+        "AdjustContrastv2",
+        n -> {
+          Value x = n.in(0);
+          int rank = Build.rank(x);
+          Value mean = n.b.reduce(OpKind.MEAN, x, true, rank - 3, rank - 2);
+          n.out(n.b.add(n.b.mul(n.b.sub(x, mean), n.in(1)), mean));
+        });
     ops.put("SpaceToBatchND", n -> n.out(blocks(n, OpKind.SPACE_TO_BATCH_ND)));
     ops.put("BatchToSpaceND", n -> n.out(fromBatch(n)));
   }

@@ -462,7 +462,7 @@ public final class DescriptionJson {
 
     private static Model model(JsonFields f) {
       Path path = path(f);
-      if (!Files.isRegularFile(path)) {
+      if (!Files.exists(path)) {
         throw new ConfigurationException(
             "The model file " + path + ", which the description names, is not there");
       }

@@ -44,7 +44,7 @@ public final class StageJson {
   public static Optional<Model> model(JsonNode node) {
     JsonFields f = new JsonFields(node, "the model");
     Path path = Path.of(f.text("path"));
-    if (!Files.isRegularFile(path)) {
+    if (!Files.exists(path)) {
       return Optional.empty();
     }
     Model model = Model.of(path, f.text("format"));
