@@ -426,14 +426,14 @@ final class KerasModel {
       if (node.isObject()) {
         node.path("args").forEach(a -> positional.add(argument(a, 0)));
         node.path("kwargs")
-            .fields()
-            .forEachRemaining(e -> named.put(e.getKey(), argument(e.getValue(), 0)));
+            .properties()
+            .forEach(e -> named.put(e.getKey(), argument(e.getValue(), 0)));
         return ready;
       }
       List<Object> values = new ArrayList<>();
       for (JsonNode ref : references2(node)) {
         values.add(tensor(ref.path(0).asText(""), ref.path(1).asInt(0), ref.path(2).asInt(0)));
-        ref.path(3).fields().forEachRemaining(e -> named.put(e.getKey(), old(e.getValue(), 0)));
+        ref.path(3).properties().forEach(e -> named.put(e.getKey(), old(e.getValue(), 0)));
       }
       positional.add(values.size() == 1 ? values.get(0) : values);
       return ready;

@@ -132,7 +132,7 @@ final class CheckpointBytes {
   private static void varint(ByteArrayOutputStream out, long value) {
     long v = value;
     while (v >= 0x80) {
-      out.write((int) (v & 0x7f | 0x80));
+      out.write((int) ((v & 0x7f) | 0x80));
       v >>>= 7;
     }
     out.write((int) v);

@@ -111,8 +111,8 @@ class NetworksTest {
     }
     // What TensorFlow 2.21 computes from the same folder.
     float[] expected = {
-      0.0219089855f, 0.0352256559f, 0.0204050764f, 0.00714279711f, 0.028222546f, 0.0737438127f,
-      0.0223004222f, 0.0157102235f, 0.0231282171f, 0.00842566416f, 0.000879331725f, 0.742907345f
+      0.021909f, 0.0352257f, 0.0204051f, 0.0071428f, 0.0282225f, 0.0737438f,
+      0.0223004f, 0.0157102f, 0.0231282f, 0.00842566f, 0.000879332f, 0.742907f
     };
     assertThat(runner.run(graph, input).get(0))
         .containsExactly(expected, org.assertj.core.data.Offset.offset(1e-5f));

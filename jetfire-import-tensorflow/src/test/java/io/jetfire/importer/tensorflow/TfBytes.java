@@ -47,7 +47,7 @@ final class TfBytes {
   private void varint(long value) {
     long v = value;
     while ((v & ~0x7fL) != 0) {
-      out.write((int) (v & 0x7f | 0x80));
+      out.write((int) ((v & 0x7f) | 0x80));
       v >>>= 7;
     }
     out.write((int) v);
