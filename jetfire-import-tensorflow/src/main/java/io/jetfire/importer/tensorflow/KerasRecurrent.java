@@ -1,14 +1,11 @@
 package io.jetfire.importer.tensorflow;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Recurrent;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -26,7 +23,13 @@ final class KerasRecurrent {
     layers.put("TimeDistributed", KerasLayer.of(KerasRecurrent::timeDistributed));
   }
 
-  private record Run(List<Value> steps, List<Value> states) {}
+  /**
+   * What a layer gives.
+   *
+   * @param steps steps, batch, features, in the order in which the layer runs over them
+   * @param states the last hidden state, and what else was asked for
+   */
+  private record Run(Value steps, List<Value> states) {}
 
   private static List<Value> layer(Call c) {
     List<Value> all = c.tensors();
@@ -35,23 +38,19 @@ final class KerasRecurrent {
     if (given != null) {
       Call.flatten(given, initial);
     }
-    Run run = run(c, c.x(), c.className, c.config, c.weights, initial);
+    boolean states = c.flag("return_state", false);
+    Run run = run(c, c.x(), c.className, c.config, c.weights, initial, states);
     List<Value> out = new ArrayList<>();
     boolean sequences = c.flag("return_sequences", false);
-    out.add(sequences ? stacked(c.b, run.steps) : run.states.get(0));
-    if (c.flag("return_state", false)) {
+    out.add(sequences ? batchFirst(c.b, run.steps) : run.states.get(0));
+    if (states) {
       out.addAll(run.states);
     }
     return out;
   }
 
-  /** Steps become dimension 1. */
-  private static Value stacked(Build b, List<Value> steps) {
-    return b.emit(
-        Op.of(OpKind.PACK)
-            .set("values_count", steps.size())
-            .set("axis", 1)
-            .inputs(new ArrayList<>(steps)));
+  private static Value batchFirst(Build b, Value steps) {
+    return b.transpose(steps, 1, 0, 2);
   }
 
   /** The steps in the order in which the layer runs over them. */
@@ -61,7 +60,8 @@ final class KerasRecurrent {
       String className,
       JsonNode config,
       KerasWeights weights,
-      List<Value> initial) {
+      List<Value> initial,
+      boolean wantsStates) {
     c.model.requireNoMask();
     if (config.path("stateful").asBoolean(false)) {
       throw new Refusal(
@@ -90,32 +90,24 @@ final class KerasRecurrent {
               .backwards(i == 0 && backwards);
       last = layer.run(steps);
       states.add(last.hidden());
-      if (last.cell() != null) {
-        states.add(last.cell());
+      Value cell = wantsStates ? last.cell() : null;
+      if (cell != null) {
+        states.add(cell);
       }
-      if (i + 1 < kinds.size()) {
-        List<Value> order = new ArrayList<>(last.steps());
-        if (i == 0 && backwards) {
-          Collections.reverse(order);
-        }
-        steps = Recurrent.stacked(c.b, order);
-      }
+      boolean turned = i == 0 && backwards;
+      steps = turned ? c.b.reverse(last.sequence(), 0) : last.sequence();
     }
     if (last == null) {
       throw new Refusal("it has no cells", "save the model anew");
-    }
-    List<Value> order = new ArrayList<>(last.steps());
-    if (backwards && kinds.size() == 1) {
-      Collections.reverse(order);
     }
     // The state of a stack that its last output is: the topmost cell's.
     if (kinds.size() > 1) {
       List<Value> out = new ArrayList<>();
       out.add(last.hidden());
       out.addAll(states);
-      return new Run(order, out);
+      return new Run(steps, out);
     }
-    return new Run(order, states);
+    return new Run(steps, states);
   }
 
   private static void cells(
@@ -208,7 +200,13 @@ final class KerasRecurrent {
       } else {
         r.biases(bias, null);
       }
-      return r.activations(List.of(gate, activation, activation));
+      boolean usual =
+          config.path("activation").asText("tanh").equals("tanh")
+              && config
+                  .path("recurrent_activation")
+                  .asText(old && !cuda ? "" : "sigmoid")
+                  .equals("sigmoid");
+      return usual ? r : r.activations(List.of(gate, activation, activation));
     }
     if (kind.endsWith("GRU")) {
       Recurrent r = Recurrent.gru(c.b, w, u).initial(h, null);
@@ -261,19 +259,18 @@ final class KerasRecurrent {
       Call.flatten(given, initial);
     }
     int half = initial.size() / 2;
-    Run f = run(c, c.x(), className, config, forwardWeights, initial.subList(0, half));
+    boolean states = config.path("return_state").asBoolean(false);
+    Run f = run(c, c.x(), className, config, forwardWeights, initial.subList(0, half), states);
     Value reversed = c.b.reverse(c.x(), 1);
     boolean backwards = backConfig.path("go_backwards").asBoolean(false);
     // Keras runs the second layer over the reversed sequence, whichever way its copy says it.
     Run r =
         backLayer.isObject() && backwards
-            ? run(c, c.x(), backClass, backConfig, backWeights, tail(initial, half))
-            : run(c, reversed, backClass, backConfig, backWeights, tail(initial, half));
+            ? run(c, c.x(), backClass, backConfig, backWeights, tail(initial, half), states)
+            : run(c, reversed, backClass, backConfig, backWeights, tail(initial, half), states);
     boolean sequences = config.path("return_sequences").asBoolean(false);
-    List<Value> back = new ArrayList<>(r.steps);
-    Collections.reverse(back);
-    Value x = sequences ? stacked(c.b, f.steps) : f.states.get(0);
-    Value y = sequences ? stacked(c.b, back) : r.states.get(0);
+    Value x = sequences ? batchFirst(c.b, f.steps) : f.states.get(0);
+    Value y = sequences ? batchFirst(c.b, c.b.reverse(r.steps, 0)) : r.states.get(0);
     List<Value> out = new ArrayList<>();
     JsonNode mode = c.config.path("merge_mode");
     if (mode.isNull()) {
@@ -289,7 +286,7 @@ final class KerasRecurrent {
             default -> throw new Refusal("the merge mode " + mode, "use concat, sum, mul or ave");
           });
     }
-    if (config.path("return_state").asBoolean(false)) {
+    if (states) {
       out.addAll(f.states);
       out.addAll(r.states);
     }
