@@ -138,6 +138,34 @@ class ReferenceNetworksTest {
     assertThat(advice.toString()).contains("smallest within the budget");
   }
 
+  @Test
+  void anAdviceBySignalToNoiseNeedsNoLabelsAndStopsAtItsTimeLimit() {
+    ReferenceNetworks network = network("ad01");
+    Bench bench = new Bench(folder);
+    QuantizeOptions options = bench.options(RUNTIME, false);
+    Graph graph = TfliteReader.read(network.model("float32"));
+    List<Advice.Trial> seen = new ArrayList<>();
+
+    Advice advice =
+        Advisor.advise(
+            graph,
+            Bench.calibration(network.calibration().subList(0, 20), 1, 640),
+            options,
+            Advisor.signalToNoise(
+                graph, Bench.calibration(network.evaluation().subList(0, 20), 1, 640), options),
+            60,
+            java.time.Duration.ofNanos(1),
+            seen::add);
+    double same =
+        Advisor.signalToNoise(
+                graph, Bench.calibration(network.evaluation().subList(0, 5), 1, 640), options)
+            .applyAsDouble(graph.copy());
+
+    assertThat(advice.complete()).isFalse();
+    assertThat(advice.evaluations()).isEqualTo(seen.size()).isLessThan(5);
+    assertThat(same).isGreaterThan(100);
+  }
+
   @Tag("proof")
   @ParameterizedTest
   @ValueSource(strings = {"resnet8", "ad01", "mnv2"})

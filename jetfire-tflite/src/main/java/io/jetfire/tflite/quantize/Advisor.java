@@ -1,8 +1,11 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.ConfigurationException;
+import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
 import io.jetfire.spi.ConverterBackend;
+import io.jetfire.spi.ModelRuntime;
 import io.jetfire.tflite.format.TargetRuntime;
 import io.jetfire.tflite.format.TfliteWriter;
 import io.jetfire.tflite.format.WriteOptions;
@@ -11,6 +14,7 @@ import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -79,6 +83,47 @@ public final class Advisor {
       Duration limit,
       Consumer<Advice.Trial> progress) {
     return new Advisor(graph, calibration, options, accuracy, limit, progress).run(budget);
+  }
+
+  /**
+   * Returns the measure of accuracy that needs no labels: the signal to noise in dB of what the
+   * quantized graph gives, with what the float graph gives as the signal; where an output is a
+   * softmax or a logistic, of what goes into it. Averaged over samples.
+   *
+   * <pre>{@code
+   * Advice advice = Advisor.advise(
+   *     graph, calibration, options, Advisor.signalToNoise(graph, evaluation, options), 30,
+   *     Duration.ofMinutes(5), trial -> {});
+   * }</pre>
+   *
+   * @param graph the float graph
+   * @param evaluation samples that were not calibrated with
+   * @param options the host's runtime, folder and cancellation
+   * @return a measure for {@link #advise}; larger is better
+   */
+  public static ToDoubleFunction<Graph> signalToNoise(
+      Graph graph, ConverterBackend.Calibration evaluation, QuantizeOptions options) {
+    ModelRuntime runtime =
+        options
+            .runtime()
+            .orElseThrow(
+                () ->
+                    new ConfigurationException(
+                        "Comparing models executes them on this host, but no runtime was given;"
+                            + " add the artifact jetfire-runtime"));
+    return quantized -> {
+      Path folder = Quantizer.temporaryFolder(options);
+      try {
+        GraphRunner runner =
+            new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
+        try (SampleStore samples =
+            SampleStore.load(evaluation, Quantizer.specs(graph.main()), folder)) {
+          return Quantizer.sqnr(graph, quantized, runner, samples);
+        }
+      } finally {
+        Quantizer.delete(folder);
+      }
+    };
   }
 
   private Advice run(double budget) {
