@@ -8,6 +8,7 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.lowering.Matrices;
+import io.jetfire.tflite.importer.lowering.Quantizing;
 import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -79,11 +80,9 @@ final class QuantizationOps {
       if (x.isConstant() && x.shape().isStatic()) {
         return quantized(n, x, q, type);
       }
-      if (!q.isPerChannel() && !x.isConstant()) {
-        Value out = n.b.subgraph().addValue(n.proto.outputs().get(0), type, x.shape());
-        out.quantization(q);
-        n.b.subgraph().append(Op.of(OpKind.QUANTIZE).inputs(x).outputs(out));
-        return out;
+      Value fixed = Quantizing.quantize(n.b, x, q, type, n.proto.outputs().get(0));
+      if (fixed != null) {
+        return fixed;
       }
     }
     Value scale = along(n, n.in(scaleInput), n.rank(x));
@@ -117,13 +116,9 @@ final class QuantizationOps {
 
   private static Value rounded(
       Node n, Value x, Value scale, @Nullable Value zero, ElementType type) {
-    Value steps = n.b.unary(OpKind.ROUND, n.b.div(n.b.cast(x, ElementType.FLOAT32), scale));
-    if (zero != null) {
-      steps = n.b.add(steps, n.b.cast(zero, ElementType.FLOAT32));
-    }
     double low = type == ElementType.UINT8 ? 0 : type == ElementType.INT8 ? -128 : -32768;
     double high = type == ElementType.UINT8 ? 255 : type == ElementType.INT8 ? 127 : 32767;
-    return n.b.cast(n.b.cast(n.b.clamp(steps, low, high), ElementType.INT32), type);
+    return Quantizing.rounded(n.b, x, scale, zero, low, high, type);
   }
 
   private static Value dequantize(Node n, Value x, int scaleInput, int zeroInput, int axis) {
@@ -131,23 +126,13 @@ final class QuantizationOps {
     if (q != null && x.isConstant() && x.shape().isStatic() && !x.type().isFloat()) {
       return dequantized(n, x, q);
     }
-    if (q != null && isEightBit(x.type()) && !q.isPerChannel() && !x.isConstant()) {
-      Quantization.Affine had = x.affine().orElse(null);
-      if (had == null || had.equals(q)) {
-        if (had == null && (x.producer().isEmpty() || x.useCount() == 0)) {
-          x.quantization(q);
-        }
-        if (x.affine().isPresent()) {
-          return n.b.emit(Op.of(OpKind.DEQUANTIZE).inputs(x));
-        }
-      }
+    Value fixed = q == null ? null : Quantizing.dequantize(n.b, x, q);
+    if (fixed != null) {
+      return fixed;
     }
     int rank = n.rank(x);
-    Value f = n.b.cast(x, ElementType.FLOAT32);
-    if (n.has(zeroInput)) {
-      f = n.b.sub(f, n.b.cast(spread(n, n.in(zeroInput), rank, axis), ElementType.FLOAT32));
-    }
-    return n.b.mul(f, spread(n, n.in(scaleInput), rank, axis));
+    Value zero = n.has(zeroInput) ? spread(n, n.in(zeroInput), rank, axis) : null;
+    return Quantizing.real(n.b, x, spread(n, n.in(scaleInput), rank, axis), zero);
   }
 
   /** The numbers of a constant; its scales are kept for the integer form of the layer it is in. */

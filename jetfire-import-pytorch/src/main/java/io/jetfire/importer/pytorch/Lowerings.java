@@ -20,6 +20,7 @@ final class Lowerings {
     NormalizationOps.register(ops);
     RecurrentOps.register(ops);
     ResizeOps.register(ops);
+    QuantizationOps.register(ops);
     SymbolOps.register(ops);
     ControlOps.register(ops);
     return ops;

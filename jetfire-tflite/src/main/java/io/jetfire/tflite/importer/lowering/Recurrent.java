@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>An LSTM of constant weights, the usual activations and a first state of zeros becomes one
  * UNIDIRECTIONAL_SEQUENCE_LSTM; everything else is unrolled over its steps, with the products of
- * all inputs as one layer. TFLite's operator keeps its state from one call of the model to the
+ * all inputs and gates as one layer. TFLite's operator keeps its state from one call of the model to the
  * next, which the sources do not. So a step is put before the others that closes all gates: one
  * more feature, 0 everywhere else, drives their sums below -100, where the logistic function is 0
  * in float32, whatever the state was.
@@ -288,19 +288,13 @@ public final class Recurrent {
     if (steps > MAX_STEPS) {
       throw new Refusal("it has " + steps + " steps", "use sequences of at most " + MAX_STEPS);
     }
-    Value[] fromInput = new Value[gates];
-    for (int g = 0; g < gates; g++) {
-      fromInput[g] = layer(x, part(w, order[g]), bias(inputBias, order[g]));
-    }
+    Value fromInput = layer(x, w, inputBias);
     Value h = initialHidden == null ? zeros(d[1]) : initialHidden;
     Value c = gates == 4 ? (initialCell == null ? zeros(d[1]) : initialCell) : null;
     List<Value> out = new ArrayList<>();
     for (int s = 0; s < steps; s++) {
       int t = backwards ? steps - 1 - s : s;
-      Value[] input = new Value[gates];
-      for (int g = 0; g < gates; g++) {
-        input[g] = b.squeeze(b.slice(fromInput[g], 0, t, 1), 0);
-      }
+      Value input = b.squeeze(b.slice(fromInput, 0, t, 1), 0);
       Value nextH;
       Value nextC = null;
       if (gates == 4) {
@@ -456,20 +450,29 @@ public final class Recurrent {
     return b.filled(ElementType.FLOAT32, 0, batch, hidden);
   }
 
-  private Value part(Value all, int place) {
-    return b.slice(all, 0, place * hidden, hidden);
-  }
-
-  private @Nullable Value bias(@Nullable Value all, int place) {
-    return all == null ? null : part(all, place);
-  }
-
   private Value layer(Value v, Value weights, @Nullable Value bias) {
     return Matrices.linear(b, v, weights, bias);
   }
 
-  private Value recurrent(int gate, Value h) {
-    return layer(h, part(u, order[gate]), bias(stateBias, order[gate]));
+  private Value part(Value all, int place) {
+    return b.slice(all, 0, place * hidden, hidden);
+  }
+
+  /** The products with the state, of all gates at once. */
+  private Value recurrent(Value h) {
+    return layer(h, u, stateBias);
+  }
+
+  /** The gates of a row, in the order in which this class names them. */
+  private Value[] split(Value row) {
+    int[] sizes = new int[gates];
+    Arrays.fill(sizes, hidden);
+    List<Value> parts = Indexing.split(b, row, 1, sizes);
+    Value[] out = new Value[gates];
+    for (int g = 0; g < gates; g++) {
+      out[g] = parts.get(order[g]);
+    }
+    return out;
   }
 
   private Value activation(int which, Value v) {
@@ -477,32 +480,41 @@ public final class Recurrent {
   }
 
   private Value peephole(Value gate, int which, Value c) {
-    return peepholes == null ? gate : b.add(gate, b.mul(c, part(peepholes, which)));
+    return peepholes == null
+        ? gate
+        : b.add(gate, b.mul(c, b.slice(peepholes, 0, which * hidden, hidden)));
   }
 
-  private Value[] lstm(Value[] in, Value h, Value c) {
-    Value i = activation(0, peephole(b.add(in[0], recurrent(0, h)), 0, c));
-    Value f =
-        coupled
-            ? b.sub(b.scalar(1), i)
-            : activation(0, peephole(b.add(in[1], recurrent(1, h)), 2, c));
-    Value g = activation(1, b.add(in[2], recurrent(2, h)));
+  private Value[] lstm(Value in, Value h, Value c) {
+    Value[] gate = split(b.add(in, recurrent(h)));
+    Value i = activation(0, peephole(gate[0], 0, c));
+    Value f = coupled ? b.sub(b.scalar(1), i) : activation(0, peephole(gate[1], 2, c));
+    Value g = activation(1, gate[2]);
     Value nextC = b.add(b.mul(f, c), b.mul(i, g));
-    Value o = activation(0, peephole(b.add(in[3], recurrent(3, h)), 1, nextC));
+    Value o = activation(0, peephole(gate[3], 1, nextC));
     return new Value[] {b.mul(o, activation(2, nextC)), nextC};
   }
 
-  private Value gru(Value[] in, Value h) {
-    Value z = activation(0, b.add(in[0], recurrent(0, h)));
-    Value reset = activation(0, b.add(in[1], recurrent(1, h)));
-    Value fromState = resetAfter ? b.mul(reset, recurrent(2, h)) : recurrent(2, b.mul(reset, h));
-    Value candidate = activation(1, b.add(in[2], fromState));
-    Value kept = b.mul(z, h);
-    return b.add(b.mul(b.sub(b.scalar(1), z), candidate), kept);
+  private Value gru(Value in, Value h) {
+    Value[] x = split(in);
+    Value[] own = split(recurrent(h));
+    Value z = activation(0, b.add(x[0], own[0]));
+    Value reset = activation(0, b.add(x[1], own[1]));
+    Value fromState;
+    if (resetAfter) {
+      fromState = b.mul(reset, own[2]);
+    } else {
+      int at = order[2] * hidden;
+      Value bias = stateBias == null ? null : b.slice(stateBias, 0, at, hidden);
+      fromState = layer(b.mul(reset, h), b.slice(u, 0, at, hidden), bias);
+    }
+    Value candidate = activation(1, b.add(x[2], fromState));
+    // z h + (1 - z) n = n + z (h - n)
+    return b.add(candidate, b.mul(z, b.sub(h, candidate)));
   }
 
-  private Value plain(Value[] in, Value h) {
-    return activation(0, b.add(in[0], recurrent(0, h)));
+  private Value plain(Value in, Value h) {
+    return activation(0, b.add(in, recurrent(h)));
   }
 
   /**
