@@ -1,7 +1,6 @@
 package io.jetfire.importer.onnx;
 
 import io.jetfire.tflite.graph.ElementType;
-import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;

@@ -16,6 +16,7 @@ import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
+import io.jetfire.tflite.quantize.IntegerOperators;
 import io.jetfire.tflite.transform.LayoutOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -109,10 +110,11 @@ public final class PytorchImporter implements ModelImporter {
               + " 2.13");
     }
     ImportProblems problems = new ImportProblems(name);
+    Scope.Shared shared = new Scope.Shared(problems, Lowerings.all());
     Graph graph = Graph.create();
     Subgraph main = graph.addSubgraph("main");
     try {
-      new Reading(archive, module, main, options, problems).run(graph);
+      new Reading(archive, module, main, options, shared).run(graph);
     } catch (Refusal e) {
       problems.add("program", name, "no inputs", String.valueOf(e.getMessage()), e.suggestion());
     }
@@ -121,6 +123,7 @@ public final class PytorchImporter implements ModelImporter {
     graph.verify();
     boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
     options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+    IntegerOperators.create(shared.scales).run(graph);
     return graph.verify();
   }
 
@@ -143,16 +146,16 @@ public final class PytorchImporter implements ModelImporter {
         JsonNode module,
         Subgraph main,
         ImportOptions options,
-        ImportProblems problems) {
+        Scope.Shared shared) {
       this.archive = archive;
       this.module = module;
       this.main = main;
       this.options = options;
-      this.problems = problems;
+      problems = shared.problems;
       program = module.path("graph");
       signature = module.path("signature");
       b = new Build(main);
-      scope = new Scope(new Scope.Shared(problems, Lowerings.all()), b, program, 0);
+      scope = new Scope(shared, b, program, 0);
     }
 
     void run(Graph graph) {

@@ -77,6 +77,9 @@ final class QuantizationOps {
     Value x = c.tensor("input");
     Quantization.Affine q = parameters(c, scale);
     Value y = q == null ? null : Quantizing.dequantize(c.b, x, q);
+    if (x.isConstant() && c.operand(scale, ElementType.FLOAT32).isConstant()) {
+      c.scope().scales(c.operand(scale, ElementType.FLOAT32).floats());
+    }
     int rank = Build.rank(x);
     c.out(
         Objects.requireNonNullElseGet(

@@ -8,6 +8,7 @@ import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.io.Serial;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -61,6 +62,7 @@ final class Scope {
   static final class Shared {
     final ImportProblems problems;
     final Map<String, Lowering> lowerings;
+    final List<float[]> scales = new ArrayList<>();
     int nodes;
 
     Shared(ImportProblems problems, Map<String, Lowering> lowerings) {
@@ -166,6 +168,13 @@ final class Scope {
     throw new Refusal(
         absent.getOrDefault(name, "its input '" + name + "' is never computed"),
         "export the program anew");
+  }
+
+  /** Remembers the scales of a constant, so that weights can become integers again. */
+  void scales(float[] values) {
+    if (shared.scales.stream().noneMatch(known -> Arrays.equals(known, values))) {
+      shared.scales.add(values.clone());
+    }
   }
 
   /** What the file says of a tensor. */
