@@ -295,4 +295,40 @@ class OperatorsTest {
     assertThat(run(file, x).toFloatArray())
         .containsExactly(new float[] {10, 102, 20, 203, 30, 300}, within(1e-4f));
   }
+
+  @Test
+  void quantizedTensorsLieOnTheirGrid() throws IOException {
+    String[] parameters = {
+      real("scale", 0.5),
+      number("zero_point", 3),
+      number("quant_min", -128),
+      number("quant_max", 127)
+    };
+    ProgramFile file =
+        program(7, dims(2, 3))
+            .call(
+                "torch.ops.quantized_decomposed.quantize_per_tensor.default",
+                "q",
+                Types.CHAR,
+                dims(2, 3),
+                ProgramFile.tensor("input", "x"),
+                parameters[0],
+                parameters[1],
+                parameters[2],
+                parameters[3])
+            .call(
+                "torch.ops.quantized_decomposed.dequantize_per_tensor.default",
+                "y",
+                7,
+                dims(2, 3),
+                ProgramFile.tensor("input", "q"),
+                parameters[0],
+                parameters[1],
+                parameters[2],
+                parameters[3])
+            .output("y");
+    Tensor x = Tensor.ofFloats(new float[] {0.7f, -0.7f, 0.2f, 1.3f, 100, -100}, 2, 3);
+    // The ends are those of 8 bits: (127 - 3) / 2 and (-128 - 3) / 2.
+    assertThat(run(file, x).toFloatArray()).containsExactly(0.5f, -0.5f, 0, 1.5f, 62, -65.5f);
+  }
 }
