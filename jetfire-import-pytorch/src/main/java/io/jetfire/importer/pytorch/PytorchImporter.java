@@ -123,7 +123,9 @@ public final class PytorchImporter implements ModelImporter {
     graph.verify();
     boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
     options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
-    IntegerOperators.create(shared.scales).run(graph);
+    if (options.isOptimized()) {
+      IntegerOperators.create(shared.scales).run(graph);
+    }
     return graph.verify();
   }
 
