@@ -45,8 +45,8 @@ final class Call {
 
   private void collect(JsonNode output) {
     output
-        .fields()
-        .forEachRemaining(
+        .properties()
+        .forEach(
             e -> {
               JsonNode v = e.getValue();
               switch (e.getKey()) {
