@@ -222,11 +222,6 @@ final class TensorStatistics {
     return channelMax.clone();
   }
 
-  /** The smallest value per channel. */
-  float[] channelMinima() {
-    return channelMin.clone();
-  }
-
   /** The variance per channel. */
   double[] channelVariances() {
     double[] out = new double[channelSum.length];
