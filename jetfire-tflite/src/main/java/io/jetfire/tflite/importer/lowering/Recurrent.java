@@ -24,10 +24,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>An LSTM of constant weights, the usual activations and a first state of zeros becomes one
  * UNIDIRECTIONAL_SEQUENCE_LSTM; everything else is unrolled over its steps, with the products of
- * all inputs and gates as one layer. TFLite's operator keeps its state from one call of the model to the
- * next, which the sources do not. So a step is put before the others that closes all gates: one
- * more feature, 0 everywhere else, drives their sums below -100, where the logistic function is 0
- * in float32, whatever the state was.
+ * all inputs and gates as one layer. TFLite's operator keeps its state from one call of the model
+ * to the next, which the sources do not. So a step is put before the others that closes all gates:
+ * one more feature, 0 everywhere else, drives their sums below -100, where the logistic function is
+ * 0 in float32, whatever the state was.
  *
  * <p>Gates are named input, forget, cell and output for an LSTM, update, reset and candidate for a
  * GRU; {@link #order} says where each lies in the weights. Not thread-safe.
