@@ -1,6 +1,5 @@
 package io.jetfire.importer.onnx;
 
-import io.jetfire.Layout;
 import io.jetfire.StorageException;
 import io.jetfire.Tensor;
 import io.jetfire.UnsupportedModelException;
@@ -8,8 +7,6 @@ import io.jetfire.importer.onnx.OnnxModel.Dim;
 import io.jetfire.importer.onnx.OnnxModel.ValueInfo;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
-import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
@@ -21,7 +18,6 @@ import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.quantize.IntegerOperators;
-import io.jetfire.tflite.transform.LayoutOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -176,8 +172,7 @@ public final class OnnxImporter implements ModelImporter {
     }
     main.removeDead();
     graph.verify();
-    boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
-    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+    options.optimize(graph);
     if (options.isOptimized()) {
       IntegerOperators.create(shared.scales.stream().map(Scope.Scales::toArray).toList())
           .run(graph);
@@ -286,7 +281,7 @@ public final class OnnxImporter implements ModelImporter {
       }
       b.prefix(info.name());
       if (v.isInput() || outputs.containsValue(v) || v.isConstant()) {
-        v = v.isConstant() && !outputs.containsValue(v) && !v.isInput() ? v : copy(b, v);
+        v = v.isConstant() && !outputs.containsValue(v) && !v.isInput() ? v : b.copy(v);
       }
       outputs.put(info.name(), v);
       if (!v.name().equals(info.name())) {
@@ -297,20 +292,6 @@ public final class OnnxImporter implements ModelImporter {
     }
     main.outputs(java.util.List.copyOf(outputs.values()));
     return outputs;
-  }
-
-  /** The same tensor once more, for an output that is an input or another output too. */
-  private static Value copy(Build b, Value v) {
-    Op op;
-    if (v.shape().isStatic()) {
-      int[] dims = v.shape().dims();
-      op = Op.of(OpKind.RESHAPE).set("new_shape", dims).inputs(v, b.ints(dims));
-    } else {
-      op = Op.of(OpKind.RESHAPE).inputs(v, b.shapeOf(v));
-    }
-    Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
-    b.subgraph().append(op.outputs(out));
-    return out;
   }
 
   @Override

@@ -101,15 +101,7 @@ final class SubgraphOps {
     if (!v.isInput() && !v.isConstant() && !others.contains(v)) {
       return v;
     }
-    Op op =
-        v.shape().isStatic()
-            ? Op.of(OpKind.RESHAPE)
-                .set("new_shape", v.shape().dims())
-                .inputs(v, b.ints(v.shape().dims()))
-            : Op.of(OpKind.RESHAPE).inputs(v, b.shapeOf(v));
-    Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
-    b.subgraph().append(op.outputs(out));
-    return out;
+    return b.copy(v);
   }
 
   private static Value scalar(Build b, Value v) {

@@ -1,13 +1,10 @@
 package io.jetfire.importer.pytorch;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.jetfire.Layout;
 import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
-import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
@@ -17,7 +14,6 @@ import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.quantize.IntegerOperators;
-import io.jetfire.tflite.transform.LayoutOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -29,7 +25,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads PyTorch programs: {@code .pt2} files that {@code torch.export.save} wrote, in the layouts
@@ -121,8 +116,7 @@ public final class PytorchImporter implements ModelImporter {
     problems.raise();
     main.removeDead();
     graph.verify();
-    boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
-    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+    options.optimize(graph);
     if (options.isOptimized()) {
       IntegerOperators.create(shared.scales).run(graph);
     }
@@ -347,7 +341,7 @@ public final class PytorchImporter implements ModelImporter {
       String name = wanted.isEmpty() ? own : wanted;
       b.prefix(name);
       if (v.isInput() || outputs.containsValue(v)) {
-        v = copy(v);
+        v = b.copy(v);
       }
       while (outputs.containsKey(name)) {
         name = name + "_again";
@@ -392,18 +386,6 @@ public final class PytorchImporter implements ModelImporter {
         return names; // the outputs keep the names of their operators
       }
       return names;
-    }
-
-    /** The same tensor once more, for an output that is an input or another output too. */
-    private Value copy(Value v) {
-      @Nullable int[] dims = v.shape().isStatic() ? v.shape().dims() : null;
-      Op op =
-          dims == null
-              ? Op.of(OpKind.RESHAPE).inputs(v, b.shapeOf(v))
-              : Op.of(OpKind.RESHAPE).set("new_shape", dims).inputs(v, b.ints(dims));
-      Value out = main.addValue(v.name() + "/copy", v.type(), v.shape());
-      main.append(op.outputs(out));
-      return out;
     }
   }
 

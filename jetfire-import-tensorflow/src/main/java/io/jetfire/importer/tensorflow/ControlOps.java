@@ -176,10 +176,7 @@ final class ControlOps {
     }
     Value v = t.value();
     if (v.isInput() || v.isConstant() || before.contains(v)) {
-      Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
-      Value to = v.shape().isStatic() ? b.ints(v.shape().dims()) : b.shapeOf(v);
-      b.subgraph().append(Op.of(OpKind.RESHAPE).inputs(v, to).outputs(out));
-      return out;
+      return b.copy(v);
     }
     return v;
   }

@@ -1,14 +1,10 @@
 package io.jetfire.importer.tensorflow;
 
-import io.jetfire.Layout;
 import io.jetfire.tflite.graph.Graph;
-import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.lowering.Build;
-import io.jetfire.tflite.transform.LayoutOptions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -37,7 +33,7 @@ final class Edges {
       if (v.isInput() || v.isConstant() || !taken.add(v)) {
         // An output is a tensor of its own, made by an operator.
         b.prefix(e.getKey());
-        v = copy(b, v);
+        v = b.copy(v);
         taken.add(v);
       }
       Value other = g.value(e.getKey()).orElse(null);
@@ -55,24 +51,10 @@ final class Edges {
     graph.addSignature(signature, g, inputs, outputs);
   }
 
-  private static Value copy(Build b, Value v) {
-    Value out = b.subgraph().addValue(v.name() + "/copy", v.type(), v.shape());
-    Op op;
-    if (v.shape().isStatic()) {
-      int[] dims = v.shape().dims();
-      op = Op.of(OpKind.RESHAPE).set("new_shape", dims).inputs(v, b.ints(dims));
-    } else {
-      op = Op.of(OpKind.RESHAPE).inputs(v, b.shapeOf(v));
-    }
-    b.subgraph().append(op.outputs(List.of(out)));
-    return out;
-  }
-
   static Graph optimized(Graph graph, ImportOptions options) {
     graph.subgraphs().forEach(Subgraph::removeDead);
     graph.verify();
-    boolean last = options.edgeLayout().map(l -> l == Layout.CHANNELS_LAST).orElse(false);
-    options.optimize(graph, last ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+    options.optimize(graph);
     return graph.verify();
   }
 }

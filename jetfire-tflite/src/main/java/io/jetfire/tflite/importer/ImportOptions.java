@@ -127,6 +127,19 @@ public final class ImportOptions {
   }
 
   /**
+   * Does what importers of channels-first sources do last: see {@link #optimize(Graph,
+   * LayoutOptions)}. The edges keep the source's layout unless channels last are asked for.
+   *
+   * @param graph what was read
+   * @return the same graph, changed
+   */
+  public Graph optimize(Graph graph) {
+    return optimize(
+        graph,
+        edgeLayout == Layout.CHANNELS_LAST ? LayoutOptions.channelsLast() : LayoutOptions.keep());
+  }
+
+  /**
    * Does what importers do last: brings the edges into the wanted layout and optimizes, if these
    * options ask for it.
    *

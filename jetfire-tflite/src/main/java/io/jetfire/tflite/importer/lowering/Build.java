@@ -964,6 +964,26 @@ public final class Build {
   }
 
   /**
+   * The same tensor once more, for an output that is an input, a constant or another output too:
+   * outputs are made by an operator, once.
+   *
+   * @param x the tensor
+   * @return another one of its shape and contents
+   */
+  public Value copy(Value x) {
+    Op op = Op.of(OpKind.RESHAPE);
+    if (x.shape().isStatic()) {
+      int[] dims = x.shape().dims();
+      op.set("new_shape", dims).inputs(x, ints(dims));
+    } else {
+      op.inputs(x, shapeOf(x));
+    }
+    Value out = subgraph().addValue(x.name() + "/copy", x.type(), x.shape());
+    subgraph().append(op.outputs(out));
+    return out;
+  }
+
+  /**
    * Reduces axes, computed in a type that the kernel has.
    *
    * @param kind such as SUM or MEAN
