@@ -7,7 +7,7 @@ import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,8 +54,8 @@ final class ActivationPlan {
 
   private final Selection selection;
   private final Function<Value, Range> observed;
-  private final Map<Value, Map<ElementType, Node>> nodes = new IdentityHashMap<>();
-  private final Map<Op, @Nullable Node[]> slots = new IdentityHashMap<>();
+  private final Map<Value, Map<ElementType, Node>> nodes = new LinkedHashMap<>();
+  private final Map<Op, @Nullable Node[]> slots = new LinkedHashMap<>();
   private int requantized;
 
   private ActivationPlan(Selection selection, Function<Value, Range> observed) {

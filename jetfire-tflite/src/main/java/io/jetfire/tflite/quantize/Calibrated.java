@@ -8,7 +8,7 @@ import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,8 +18,8 @@ final class Calibrated {
   /** Numbers that are kept of what goes into a softmax, over all samples. */
   private static final int MOST_LOGITS = 1 << 17;
 
-  private final Map<Value, TensorStatistics> statistics = new IdentityHashMap<>();
-  private final Map<Value, List<float[]>> logits = new IdentityHashMap<>();
+  private final Map<Value, TensorStatistics> statistics = new LinkedHashMap<>();
+  private final Map<Value, List<float[]>> logits = new LinkedHashMap<>();
 
   private Calibrated() {}
 

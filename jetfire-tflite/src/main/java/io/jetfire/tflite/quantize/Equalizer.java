@@ -8,7 +8,7 @@ import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -59,7 +59,7 @@ final class Equalizer {
   private final Subgraph subgraph;
   private final Calibrated calibrated;
   private final boolean narrow;
-  private final Map<Value, Group> groups = new IdentityHashMap<>();
+  private final Map<Value, Group> groups = new LinkedHashMap<>();
 
   private Equalizer(Subgraph subgraph, Calibrated calibrated, boolean narrow) {
     this.subgraph = subgraph;
