@@ -6,6 +6,7 @@ import io.jetfire.Delegate;
 import io.jetfire.Model;
 import io.jetfire.Tensor;
 import io.jetfire.TensorSpec;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -221,6 +222,26 @@ public interface ModelRuntime extends AutoCloseable {
      * @return the tensor
      */
     Tensor output(int index);
+
+    /**
+     * Copies a part of an output of the last {@link #invoke()} into a buffer, as a file channel is
+     * read: for outputs that are looked at piece by piece.
+     *
+     * @param index the index in {@link #outputs()}
+     * @param position the byte of the output to start at
+     * @param target filled as far as the output has bytes; its position moves accordingly
+     * @return how many bytes were copied; -1 if the output ends at the position or before
+     */
+    default int read(int index, long position, ByteBuffer target) {
+      ByteBuffer data = output(index).data();
+      long left = data.remaining() - position;
+      if (position < 0 || left <= 0) {
+        return -1;
+      }
+      int count = (int) Math.min(left, target.remaining());
+      target.put(data.slice(data.position() + (int) position, count));
+      return count;
+    }
 
     /**
      * Returns the intermediate tensors that can be read; empty unless asked for with {@link

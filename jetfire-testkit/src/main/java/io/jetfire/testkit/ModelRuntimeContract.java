@@ -18,6 +18,7 @@ import io.jetfire.spi.ModelRuntime.Options;
 import io.jetfire.spi.ModelRuntime.Session;
 import io.jetfire.spi.ModelRuntimeProvider;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -133,6 +134,23 @@ public abstract class ModelRuntimeContract {
       changed.set(0, Tensor.ofFloats(other, first.shape()));
       session.run(changed);
       assertKnown(outputs);
+    }
+  }
+
+  @Test
+  final void readsOutputsPieceByPiece() {
+    try (Session session = open()) {
+      Tensor whole = session.run(known.inputs()).get(0);
+      ByteBuffer pieces = ByteBuffer.allocate(whole.data().remaining());
+      while (pieces.hasRemaining()) {
+        ByteBuffer piece = ByteBuffer.allocate(5);
+        int count = session.read(0, pieces.position(), piece);
+        assertThat(count).isEqualTo(Math.min(5, pieces.remaining()));
+        assertThat(piece.position()).isEqualTo(count);
+        pieces.put(piece.flip());
+      }
+      assertThat(pieces.flip()).isEqualTo(whole.data());
+      assertThat(session.read(0, pieces.limit(), ByteBuffer.allocate(5))).isEqualTo(-1);
     }
   }
 

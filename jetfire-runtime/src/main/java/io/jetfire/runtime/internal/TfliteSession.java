@@ -14,6 +14,7 @@ import io.jetfire.runtime.internal.engine.TensorInfo;
 import io.jetfire.runtime.internal.engine.TypeCode;
 import io.jetfire.runtime.internal.worker.WorkerSession;
 import io.jetfire.spi.ModelRuntime;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -200,6 +201,11 @@ public final class TfliteSession implements ModelRuntime.Session {
   public Tensor output(int index) {
     TensorInfo info = engine.outputInfo(index);
     return Tensor.of(outputs.get(index).type(), engine.output(index), info.shapeArray());
+  }
+
+  @Override
+  public int read(int index, long position, ByteBuffer target) {
+    return engine.read(index, position, target);
   }
 
   @Override

@@ -2,7 +2,6 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.Tensor;
 import io.jetfire.tflite.graph.ElementType;
-import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
@@ -31,37 +30,84 @@ final class Calibrated {
   static Calibrated run(
       Subgraph subgraph, GraphRunner runner, SampleStore samples, boolean channels) {
     Calibrated result = new Calibrated();
-    List<Value> watched = new ArrayList<>();
+    List<Value> inputs = new ArrayList<>();
     for (Value v : subgraph.inputs()) {
+      inputs.add(v);
       if (v.type() == ElementType.FLOAT32) {
         result.watch(v, channels);
       }
     }
+    List<Value> outputs = new ArrayList<>();
     for (Op op : subgraph.ops()) {
       for (Value v : op.outputs()) {
         if (v.type() == ElementType.FLOAT32) {
-          watched.add(v);
+          outputs.add(v);
           result.watch(v, channels);
         }
       }
     }
-    Graph graph = Segments.extract(subgraph.ops(), subgraph.inputs(), watched);
-    try (GraphRunner.Running running = runner.open(graph)) {
-      for (int s = 0; s < samples.size(); s++) {
-        List<Tensor> inputs = samples.get(s);
-        running.run(inputs);
-        for (int i = 0; i < inputs.size(); i++) {
-          Value v = subgraph.inputs().get(i);
-          if (result.statistics.containsKey(v)) {
-            result.add(v, inputs.get(i).toFloatArray(), s, samples.size());
-          }
+    Pass.run(
+        Segments.extract(subgraph.ops(), subgraph.inputs(), outputs),
+        runner,
+        samples,
+        inputs.size() + outputs.size(),
+        () -> result.new Viewer(inputs, outputs, samples.size()));
+    return result;
+  }
+
+  /** Looks at samples on behalf of one thread. */
+  private final class Viewer implements Pass.Viewer {
+    private final List<Value> inputs;
+    private final List<Value> outputs;
+    private final int samples;
+    private final TensorScan scan = new TensorScan();
+
+    Viewer(List<Value> inputs, List<Value> outputs, int samples) {
+      this.inputs = inputs;
+      this.outputs = outputs;
+      this.samples = samples;
+    }
+
+    @Override
+    public void view(
+        int sample, List<Tensor> given, GraphRunner.Running running, Pass.Order order) {
+      for (int i = 0; i < inputs.size(); i++) {
+        if (statistics.containsKey(inputs.get(i))) {
+          view(inputs.get(i), given.get(i), sample, i, order);
         }
-        for (int i = 0; i < watched.size(); i++) {
-          result.add(watched.get(i), running.output(i).toFloatArray(), s, samples.size());
+      }
+      for (int i = 0; i < outputs.size(); i++) {
+        Value v = outputs.get(i);
+        int output = i;
+        int slot = inputs.size() + i;
+        TensorStatistics s = of(v);
+        boolean whole = logits.containsKey(v) || !v.shape().isStatic();
+        if (!whole
+            && scan.scan(
+                (position, target) -> running.read(output, position, target),
+                v.shape().elementCount(),
+                s.channels(),
+                sample)) {
+          order.inTurn(slot, sample, () -> s.add(scan, sample));
+        } else {
+          view(v, running.output(output), sample, slot, order);
         }
       }
     }
-    return result;
+
+    private void view(Value v, Tensor tensor, int sample, int slot, Pass.Order order) {
+      TensorStatistics s = of(v);
+      scan.scan(TensorScan.source(tensor), tensor.elementCount(), s.channels(), sample);
+      order.inTurn(
+          slot,
+          sample,
+          () -> {
+            s.add(scan, sample);
+            if (logits.containsKey(v)) {
+              keep(v, tensor.toFloatArray(), samples);
+            }
+          });
+    }
   }
 
   private void watch(Value v, boolean channels) {
@@ -72,8 +118,7 @@ final class Calibrated {
     }
   }
 
-  private void add(Value v, float[] values, int sample, int samples) {
-    of(v).add(values, sample);
+  private void keep(Value v, float[] values, int samples) {
     List<float[]> kept = logits.get(v);
     if (kept != null) {
       int row = v.shape().dim(-1) > 0 ? v.shape().dim(-1) : values.length;

@@ -12,6 +12,7 @@ import io.jetfire.tflite.format.TfliteWriter;
 import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.Graph;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,6 +45,17 @@ final class GraphRunner {
 
   /** Makes a graph ready; the caller closes it. */
   Running open(Graph graph) {
+    Prepared prepared = prepare(graph);
+    try {
+      return prepared.open(prepared::close);
+    } catch (RuntimeException | Error e) {
+      prepared.close();
+      throw e;
+    }
+  }
+
+  /** Writes a graph for as many sessions as are wanted; the caller closes it. */
+  Prepared prepare(Graph graph) {
     cancellation.check();
     Path file;
     try {
@@ -54,16 +66,41 @@ final class GraphRunner {
     }
     try {
       TfliteWriter.write(graph, file, OPTIONS);
+      return new Prepared(file);
+    } catch (RuntimeException | Error e) {
+      delete(file);
+      throw e;
+    }
+  }
+
+  /** A graph that sessions can be opened for. Thread-safe. */
+  final class Prepared implements AutoCloseable {
+    private final Path file;
+    private final Model model;
+
+    private Prepared(Path file) {
+      this.file = file;
+      this.model = Model.of(file, "tflite");
+    }
+
+    /** Makes a session; the caller closes it, before this. */
+    Running open() {
+      return open(() -> {});
+    }
+
+    private Running open(Runnable afterwards) {
       // The file is JetFire's own work, so it is executed in this process: a worker would spend
       // most of its time on copying activations.
       ModelRuntime.Options options =
           ModelRuntime.Options.defaults()
               .delegate(delegate)
               .isolation(ModelRuntime.Isolation.IN_PROCESS);
-      return new Running(runtime.open(Model.of(file, "tflite"), options), file, cancellation);
-    } catch (RuntimeException | Error e) {
+      return new Running(runtime.open(model, options), afterwards, cancellation);
+    }
+
+    @Override
+    public void close() {
       delete(file);
-      throw e;
     }
   }
 
@@ -78,12 +115,12 @@ final class GraphRunner {
   /** A graph that is ready to be executed. */
   static final class Running implements AutoCloseable {
     private final ModelRuntime.Session session;
-    private final Path file;
+    private final Runnable afterwards;
     private final Cancellation cancellation;
 
-    private Running(ModelRuntime.Session session, Path file, Cancellation cancellation) {
+    private Running(ModelRuntime.Session session, Runnable afterwards, Cancellation cancellation) {
       this.session = session;
-      this.file = file;
+      this.afterwards = afterwards;
       this.cancellation = cancellation;
     }
 
@@ -104,10 +141,15 @@ final class GraphRunner {
       return session.output(index);
     }
 
+    /** Copies a part of an output, as {@link ModelRuntime.Session#read}. */
+    int read(int index, long position, ByteBuffer target) {
+      return session.read(index, position, target);
+    }
+
     @Override
     public void close() {
       session.close();
-      delete(file);
+      afterwards.run();
     }
   }
 }

@@ -45,106 +45,44 @@ final class TensorStatistics {
     java.util.Arrays.fill(channelMax, Float.NEGATIVE_INFINITY);
   }
 
+  /** How far apart the values are that the histogram counts; odd, to walk over all channels. */
+  static int step(long elements) {
+    return (int) Math.max(1, elements / MOST_PER_SAMPLE) | 1;
+  }
+
+  /** How many channels are watched, or 0. */
+  int channels() {
+    return channelMin.length;
+  }
+
   /**
-   * Adds the values of one sample.
+   * Adds one sample. The order in which samples are added matters in the last digits.
    *
-   * @param values row-major
+   * @param scan what was found in it
    * @param sample the sample's number
    */
-  void add(float[] values, int sample) {
-    // Four chains of comparisons, which the processor overlaps; 0·v is NaN where v is not finite.
-    float odd = 0;
-    float lo0 = Float.POSITIVE_INFINITY;
-    float lo1 = lo0;
-    float lo2 = lo0;
-    float lo3 = lo0;
-    float hi0 = Float.NEGATIVE_INFINITY;
-    float hi1 = hi0;
-    float hi2 = hi0;
-    float hi3 = hi0;
-    int at = 0;
-    for (; at + 4 <= values.length; at += 4) {
-      float a = values[at];
-      float b = values[at + 1];
-      float c = values[at + 2];
-      float d = values[at + 3];
-      lo0 = a < lo0 ? a : lo0;
-      lo1 = b < lo1 ? b : lo1;
-      lo2 = c < lo2 ? c : lo2;
-      lo3 = d < lo3 ? d : lo3;
-      hi0 = a > hi0 ? a : hi0;
-      hi1 = b > hi1 ? b : hi1;
-      hi2 = c > hi2 ? c : hi2;
-      hi3 = d > hi3 ? d : hi3;
-      odd += 0f * a + 0f * b + (0f * c + 0f * d);
+  void add(TensorScan scan, int sample) {
+    total += scan.elements;
+    nonFinite += scan.nonFinite;
+    if (scan.min <= scan.max) {
+      min = Math.min(min, scan.min);
+      max = Math.max(max, scan.max);
+      halfMin[sample & 1] = Math.min(halfMin[sample & 1], scan.min);
+      halfMax[sample & 1] = Math.max(halfMax[sample & 1], scan.max);
+      grow(Math.max(Math.abs(scan.min), Math.abs(scan.max)));
     }
-    float lo = Math.min(Math.min(lo0, lo1), Math.min(lo2, lo3));
-    float hi = Math.max(Math.max(hi0, hi1), Math.max(hi2, hi3));
-    for (; at < values.length; at++) {
-      lo = Math.min(lo, values[at]);
-      hi = Math.max(hi, values[at]);
-    }
-    if (odd != 0 || !Float.isFinite(lo) || !Float.isFinite(hi)) {
-      lo = Float.POSITIVE_INFINITY;
-      hi = Float.NEGATIVE_INFINITY;
-      for (float v : values) {
-        if (Float.isFinite(v)) {
-          lo = Math.min(lo, v);
-          hi = Math.max(hi, v);
-        } else {
-          nonFinite++;
-        }
-      }
-    }
-    total += values.length;
-    if (lo <= hi) {
-      min = Math.min(min, lo);
-      max = Math.max(max, hi);
-      halfMin[sample & 1] = Math.min(halfMin[sample & 1], lo);
-      halfMax[sample & 1] = Math.max(halfMax[sample & 1], hi);
-      grow(Math.max(Math.abs(lo), Math.abs(hi)));
-    }
-    count(values, sample);
-    int channels = channelMin.length;
-    if (channels > 0) {
-      for (int from = 0; from + channels <= values.length; from += channels) {
-        extremes(values, from, channelMin, channelMax);
-      }
-      moments(values, channels);
+    count(scan.picked, scan.picks);
+    for (int c = 0; c < channelMin.length; c++) {
+      channelMin[c] = Math.min(channelMin[c], scan.channelMin[c]);
+      channelMax[c] = Math.max(channelMax[c], scan.channelMax[c]);
+      channelSum[c] += scan.channelSum[c];
+      channelSquares[c] += scan.channelSquares[c];
     }
   }
 
-  /** Sums in single precision over a sample, in double precision over all. */
-  private void moments(float[] values, int channels) {
-    float[] sum = new float[channels];
-    float[] squares = new float[channels];
-    for (int from = 0; from + channels <= values.length; from += channels) {
-      for (int c = 0; c < channels; c++) {
-        float v = values[from + c];
-        sum[c] += v;
-        squares[c] += v * v;
-      }
-    }
-    for (int c = 0; c < channels; c++) {
-      channelSum[c] += sum[c];
-      channelSquares[c] += squares[c];
-    }
-  }
-
-  private static void extremes(float[] values, int from, float[] least, float[] most) {
-    for (int c = 0; c < least.length; c++) {
-      float v = values[from + c];
-      least[c] = Math.min(least[c], v);
-      most[c] = Math.max(most[c], v);
-    }
-  }
-
-  /** Counts a share of the values, the same from every sample, at positions that vary. */
-  private void count(float[] values, int sample) {
-    // An odd step walks over all channels, however many there are.
-    int step = Math.max(1, values.length / MOST_PER_SAMPLE) | 1;
+  private void count(float[] values, int n) {
     float inverse = width == 0 ? 0 : 1 / width;
-    for (int i = step == 1 ? 0 : (int) (sample * 7919L % step); i < values.length; i += step) {
+    for (int i = 0; i < n; i++) {
       float v = values[i];
       if (v == 0) {
         counted++;

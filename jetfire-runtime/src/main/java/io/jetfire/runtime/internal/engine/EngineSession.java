@@ -52,6 +52,15 @@ public interface EngineSession extends AutoCloseable {
     return fits;
   }
 
+  /**
+   * Copies a part of an output into a buffer, as far as there are bytes from a position on.
+   *
+   * @return how many bytes were copied, or -1 at the end
+   */
+  default int read(int output, long position, ByteBuffer target) {
+    return Tensors.read(output(output), position, target);
+  }
+
   /** Copies an intermediate tensor, by index; needs preserved tensors. */
   ByteBuffer tensor(int index);
 

@@ -587,6 +587,19 @@ public final class NativeInterpreter implements EngineSession {
   }
 
   @Override
+  public int read(int output, long position, ByteBuffer target) {
+    return exclusively(
+        () -> {
+          Edge edge = edge(outputs, output, "output");
+          ensureAllocated();
+          TensorInfo info = info(edge);
+          check(info);
+          return Tensors.read(
+              info.bytes() == 0 ? EMPTY : data(edge).duplicate().clear(), position, target);
+        });
+  }
+
+  @Override
   public ByteBuffer tensor(int index) {
     return exclusively(
         () -> {

@@ -73,6 +73,21 @@ final class Tensors {
     return new BytePointer(address).capacity(bytes).asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
   }
 
+  /**
+   * Copies the bytes of one buffer from a position on into another, as far as there are some.
+   *
+   * @return how many were copied, or -1 if there are none at the position
+   */
+  static int read(ByteBuffer data, long position, ByteBuffer target) {
+    long left = data.remaining() - position;
+    if (position < 0 || left <= 0) {
+      return -1;
+    }
+    int count = (int) Math.min(left, target.remaining());
+    target.put(data.slice(data.position() + (int) position, count));
+    return count;
+  }
+
   static String name(TfLiteTensor tensor, int index) {
     String name = text(tensor.name());
     return name.isEmpty() ? "tensor " + index : name;
