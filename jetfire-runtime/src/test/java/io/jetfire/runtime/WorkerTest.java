@@ -100,6 +100,28 @@ final class WorkerTest {
   }
 
   @Test
+  void shapesThatOnlyTheRunFindsComeAcross() throws IOException {
+    TestModel model = TestModel.create();
+    int x = model.tensor("x", TestModel.FLOAT32, 1, 8);
+    int shape = model.tensor("shape", TestModel.INT32, 2);
+    int same = model.open("same", TestModel.FLOAT32, new int[] {-1, -1}, 1, 1);
+    int y = model.open("y", TestModel.FLOAT32, new int[] {-1, -1}, 1, 1);
+    model
+        .operator(TestModel.RESHAPE, new int[] {x, shape}, same)
+        .add(same, same, y)
+        .inputs(x, shape)
+        .outputs(y);
+    Tensor values = Tensor.ofFloats(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 1, 8);
+    try (Session session = runtime.open(write(model), WORKER)) {
+      for (int[] wanted : new int[][] {{2, 4}, {2, 4}, {8, 1}}) {
+        Tensor out = session.run(List.of(values, Tensor.ofInts(wanted, 2))).get(0);
+        assertThat(out.shape()).isEqualTo(wanted);
+        assertThat(out.toFloatArray()).containsExactly(2, 4, 6, 8, 10, 12, 14, 16);
+      }
+    }
+  }
+
+  @Test
   void aDeathInTheMiddleIsAnErrorAndTheNextModelRuns() throws IOException {
     Model good = write(TestModel.doubling());
     List<Tensor> input = List.of(Tensor.ofFloats(new float[] {1, 2, 3, 4}, 1, 4));

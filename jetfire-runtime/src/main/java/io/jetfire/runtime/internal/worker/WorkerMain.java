@@ -35,8 +35,8 @@ public final class WorkerMain {
   /** What the host sees too, once it has asked for it. */
   private @Nullable ByteBuffer memory;
 
-  /** Whether shapes may differ from what the host knows. */
-  private boolean resized;
+  /** The outputs as the host knows them from the last run; empty before it. */
+  private List<TensorInfo> told = List.of();
 
   private WorkerMain(DataInputStream in, DataOutputStream out) {
     this.in = in;
@@ -119,7 +119,6 @@ public final class WorkerMain {
         answer(
             () -> {
               session().resize(input, shape);
-              resized = true;
               return answer -> {};
             });
       }
@@ -176,7 +175,7 @@ public final class WorkerMain {
       opened = model.interpreter(settings);
     }
     session = opened;
-    resized = false;
+    told = List.of();
     var delegation = opened.delegation();
     Wire.Writer edges = edges();
     return answer -> {
@@ -228,8 +227,8 @@ public final class WorkerMain {
             answer.writeLong(nanos);
             answer.writeInt(outputs);
             for (int i = 0; i < outputs; i++) {
-              // Other shapes do not change from run to run.
-              boolean news = resized || infos.get(i).dynamic();
+              // Some operators find the shape of what they give only when they run.
+              boolean news = i >= told.size() || !infos.get(i).equals(told.get(i));
               answer.writeBoolean(news);
               if (news) {
                 Wire.info(answer, infos.get(i));
@@ -240,7 +239,7 @@ public final class WorkerMain {
                 Wire.bytes(answer, value);
               }
             }
-            resized = false;
+            told = infos;
           };
         });
   }
