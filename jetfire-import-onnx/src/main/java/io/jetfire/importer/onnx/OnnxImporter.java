@@ -155,7 +155,8 @@ public final class OnnxImporter implements ModelImporter {
     Subgraph main = graph.addSubgraph("main");
     ImportProblems problems = new ImportProblems(name);
     Build b = new Build(main);
-    Scope.Shared shared = new Scope.Shared(model, folder, problems, Lowerings.all());
+    Scope.Shared shared =
+        new Scope.Shared(model, folder, problems, Lowerings.all(), options.customOperators());
     try {
       Scope scope = new Scope(shared, b, null, model.opsets());
       checkOpset(model, problems);
@@ -220,7 +221,9 @@ public final class OnnxImporter implements ModelImporter {
           scope.define(info.name(), b.cast(v, type));
           continue;
         }
-        Value v = main.addInput(info.name(), type, shape(info, options));
+        Shape shape = shape(info, options);
+        Value v = main.addInput(info.name(), type, shape);
+        scope.bind(java.util.Objects.requireNonNull(info.shape()), shape);
         inputs.put(info.name(), v);
         scope.define(info.name(), v);
       } catch (Refusal e) {

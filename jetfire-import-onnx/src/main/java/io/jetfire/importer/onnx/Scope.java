@@ -4,12 +4,18 @@ import io.jetfire.importer.onnx.OnnxModel.Attribute;
 import io.jetfire.importer.onnx.OnnxModel.FunctionProto;
 import io.jetfire.importer.onnx.OnnxModel.GraphProto;
 import io.jetfire.importer.onnx.OnnxModel.NodeProto;
+import io.jetfire.importer.onnx.OnnxModel.ValueInfo;
+import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.CustomOperator;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -34,6 +40,12 @@ final class Scope {
     final ImportProblems problems;
     final Map<String, Lowering> lowerings;
 
+    /** The operators that stay as custom ones. */
+    final Set<String> custom;
+
+    /** The sizes of named dimensions, as far as the inputs have them. */
+    final Map<String, Integer> dimensions = new HashMap<>();
+
     /** The scales that constants were dequantized with. */
     final Set<Scales> scales = new LinkedHashSet<>();
 
@@ -43,7 +55,9 @@ final class Scope {
         OnnxModel model,
         ExternalData folder,
         ImportProblems problems,
-        Map<String, Lowering> lowerings) {
+        Map<String, Lowering> lowerings,
+        Set<String> custom) {
+      this.custom = custom;
       this.model = model;
       this.folder = folder;
       this.problems = problems;
@@ -77,6 +91,7 @@ final class Scope {
   private final Map<String, List<Value>> sequences = new HashMap<>();
   private final Map<String, OnnxTensor> initializers = new HashMap<>();
   private final Set<String> refused = new HashSet<>();
+  private final Map<String, ValueInfo> infos = new HashMap<>();
 
   Scope(Shared shared, Build b, @Nullable Scope parent, Map<String, Long> opsets) {
     this.shared = shared;
@@ -183,6 +198,8 @@ final class Scope {
   /** Lowers the nodes of a graph; its initializers become visible first. */
   void run(GraphProto graph) {
     initializers(graph.initializers());
+    infos.putAll(graph.valueInfos());
+    graph.outputs().forEach(info -> infos.put(info.name(), info));
     run(graph.nodes());
   }
 
@@ -198,9 +215,132 @@ final class Scope {
   }
 
   private void run(NodeProto node) {
+    int before = b.subgraph().ops().size();
+    try {
+      if (shared.custom.contains(type(node)) || shared.custom.contains(node.opType())) {
+        custom(node);
+        return;
+      }
+      lower(node);
+      for (String out : node.outputs()) {
+        if (!out.isEmpty() && !values.containsKey(out) && !sequences.containsKey(out)) {
+          throw new Refusal(
+              "its output '" + out + "' cannot be computed", "do not use this output");
+        }
+        name(out, before);
+      }
+    } catch (Missing e) {
+      refused.addAll(node.outputs());
+    } catch (Refusal e) {
+      refuse(node, e);
+    }
+  }
+
+  /** Notes a node that cannot be lowered, or keeps it as a custom operator if all such are. */
+  private void refuse(NodeProto node, Refusal why) {
+    values.keySet().removeAll(node.outputs());
+    Refusal reason = why;
+    if (shared.custom.contains(ImportOptions.ANY_OPERATOR)) {
+      try {
+        custom(node);
+        return;
+      } catch (Missing e) {
+        refused.addAll(node.outputs());
+        return;
+      } catch (Refusal e) {
+        reason = e;
+      }
+    }
+    refused.addAll(node.outputs());
     String place = node.name().isEmpty() ? String.join(", ", node.outputs()) : node.name();
     place = node.location().isEmpty() ? place : place + " (" + node.location() + ")";
-    int before = b.subgraph().ops().size();
+    shared.problems.addOperator(
+        type(node), place, shapes(node), String.valueOf(reason.getMessage()), reason.suggestion());
+  }
+
+  /** Writes a node as a custom operator, whose outputs are as the file says. */
+  private void custom(NodeProto node) {
+    CustomOperator op = CustomOperator.named(type(node)).attributes(attributes(node));
+    for (String out : node.outputs()) {
+      ValueInfo info = infos.get(out);
+      if (info == null && !out.isEmpty()) {
+        throw new Refusal(
+            "it is to stay as a custom operator, but the file says not what its output '"
+                + out
+                + "' is",
+            "run onnx.shape_inference or add a value_info for '" + out + "'");
+      }
+      op.output(
+          info == null ? ElementType.FLOAT32 : Types.of(info.elementType()),
+          info == null ? Shape.unknown() : shape(info));
+    }
+    List<@Nullable Value> inputs = new ArrayList<>();
+    for (String in : node.inputs()) {
+      inputs.add(in.isEmpty() ? null : tensor(in));
+    }
+    List<Value> outputs = op.emit(b, inputs);
+    for (int i = 0; i < outputs.size(); i++) {
+      String name = node.outputs().get(i);
+      if (!name.isEmpty()) {
+        outputs.get(i).name(b.subgraph().uniqueName(name));
+        define(name, outputs.get(i));
+      }
+    }
+  }
+
+  /** Notes the sizes that an input gives named dimensions. */
+  void bind(List<OnnxModel.Dim> dims, Shape shape) {
+    for (int i = 0; i < dims.size(); i++) {
+      if (!dims.get(i).parameter().isEmpty() && shape.dim(i) >= 0) {
+        shared.dimensions.putIfAbsent(dims.get(i).parameter(), shape.dim(i));
+      }
+    }
+  }
+
+  private Shape shape(ValueInfo info) {
+    if (info.shape() == null) {
+      return Shape.unknown();
+    }
+    int[] dims = new int[info.shape().size()];
+    for (int i = 0; i < dims.length; i++) {
+      OnnxModel.Dim d = info.shape().get(i);
+      boolean fixed = d.value() >= 0 && d.value() <= Integer.MAX_VALUE;
+      dims[i] = fixed ? (int) d.value() : shared.dimensions.getOrDefault(d.parameter(), -1);
+    }
+    return Shape.of(dims);
+  }
+
+  private static Map<String, Object> attributes(NodeProto node) {
+    Map<String, Object> out = new LinkedHashMap<>();
+    node.attributes()
+        .forEach(
+            (name, a) -> {
+              // AttributeProto.AttributeType of onnx.proto
+              switch (a.type()) {
+                case 1 -> out.put(name, a.f());
+                case 2 -> out.put(name, a.i());
+                case 3 -> out.put(name, a.text());
+                case 6 -> {
+                  List<Float> floats = new ArrayList<>();
+                  for (float f : a.floats()) {
+                    floats.add(f);
+                  }
+                  out.put(name, floats);
+                }
+                case 7 -> out.put(name, Arrays.stream(a.ints()).boxed().toList());
+                case 8 -> out.put(name, a.strings());
+                default ->
+                    throw new Refusal(
+                        "it is to stay as a custom operator, and its attribute '"
+                            + name
+                            + "' is no number or text",
+                        "give it as an input");
+              }
+            });
+    return out;
+  }
+
+  private void lower(NodeProto node) {
     try {
       b.prefix(node.outputs().isEmpty() ? node.opType() : node.outputs().get(0));
       FunctionProto function = shared.model.functions().get(node.key());
@@ -217,27 +357,14 @@ final class Scope {
                 + "no TensorFlow Lite operator or composition is known for it",
             "replace it by standard operators before exporting");
       }
-      for (String out : node.outputs()) {
-        if (!out.isEmpty() && !values.containsKey(out) && !sequences.containsKey(out)) {
-          throw new Refusal(
-              "its output '" + out + "' cannot be computed", "do not use this output");
-        }
-        name(out, before);
-      }
-    } catch (Missing e) {
-      refused.addAll(node.outputs());
-    } catch (Refusal e) {
-      report(node, place, String.valueOf(e.getMessage()), e.suggestion());
     } catch (io.jetfire.UnsupportedModelException e) {
-      report(node, place, String.valueOf(e.getMessage()), "");
+      throw new Refusal(String.valueOf(e.getMessage()), "");
     } catch (IllegalArgumentException
         | IllegalStateException
         | IndexOutOfBoundsException
         | ArithmeticException
         | NegativeArraySizeException e) {
-      report(
-          node,
-          place,
+      throw new Refusal(
           "its inputs and attributes do not fit the operator (" + e.getMessage() + ")",
           "check the shapes that the model was exported with");
     }
@@ -263,11 +390,8 @@ final class Scope {
     return domain.equals("com.microsoft") || domain.equals("org.pytorch.aten");
   }
 
-  private void report(NodeProto node, String place, String reason, String suggestion) {
-    values.keySet().removeAll(node.outputs());
-    refused.addAll(node.outputs());
-    String type = node.domain().isEmpty() ? node.opType() : node.domain() + "." + node.opType();
-    shared.problems.add(type, place, shapes(node), reason, suggestion);
+  private static String type(NodeProto node) {
+    return node.domain().isEmpty() ? node.opType() : node.domain() + "." + node.opType();
   }
 
   private String shapes(NodeProto node) {

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -172,5 +173,63 @@ class OnnxImporterTest {
           .isInstanceOf(UnsupportedModelException.class)
           .hasMessageContaining("'w'");
     }
+  }
+
+  @Test
+  void operatorsStayAsCustomOnesOnRequestOnly() throws IOException {
+    OnnxBytes filter =
+        OnnxBytes.node("Filter", "f", "r", "", "k").text(7, "com.example").attribute("radius", 3);
+    byte[] model =
+        OnnxBytes.model(
+            OnnxBytes.message()
+                .add(1, OnnxBytes.node("Neg", "k", "x"))
+                .add(1, OnnxBytes.node("Relu", "r", "x"))
+                .add(1, filter)
+                .add(1, OnnxBytes.node("Add", "y", "f", "f"))
+                .add(11, OnnxBytes.value("x", 1, "N", 3))
+                .add(12, OnnxBytes.value("y", 1, "N", 3))
+                .add(13, OnnxBytes.value("f", 1, "N", 3)));
+    assertThatThrownBy(() -> read(model))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("ImportOptions.customOperators(\"com.example.Filter\")");
+    for (String asked : List.of("com.example.Filter", "Filter", ImportOptions.ANY_OPERATOR)) {
+      Graph read =
+          OnnxImporter.create()
+              .read(file(model), ImportOptions.defaults().batch(2).customOperators(asked));
+      Op op =
+          read.main().ops().stream()
+              .filter(o -> o.kind() == OpKind.CUSTOM)
+              .findFirst()
+              .orElseThrow();
+      assertThat(op.customName()).isEqualTo("com.example.Filter");
+      assertThat(op.inputs()).hasSize(3);
+      assertThat(op.inputs().get(1)).isNull();
+      assertThat(op.outputs().get(0).shape()).isEqualTo(Shape.of(2, 3));
+      assertThat(op.customOptions()).isPresent();
+      assertThat(read.main().ops()).hasSize(4);
+    }
+    // What can be expressed stays only if it is named.
+    Graph relu =
+        OnnxImporter.create()
+            .read(
+                file(model),
+                ImportOptions.defaults().customOperators("Add", ImportOptions.ANY_OPERATOR));
+    assertThat(relu.main().ops())
+        .filteredOn(o -> o.kind() == OpKind.CUSTOM)
+        .extracting(Op::customName)
+        .containsExactly("com.example.Filter", "Add");
+    byte[] shapeless =
+        OnnxBytes.model(
+            OnnxBytes.message()
+                .add(1, OnnxBytes.node("Filter", "f", "x").text(7, "com.example"))
+                .add(1, OnnxBytes.node("Relu", "y", "f"))
+                .add(11, OnnxBytes.value("x", 1, "N", 3))
+                .add(12, OnnxBytes.value("y", 1, "N", 3)));
+    assertThatThrownBy(
+            () ->
+                OnnxImporter.create()
+                    .read(file(shapeless), ImportOptions.defaults().customOperators("Filter")))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContainingAll("Filter at", "'f'", "value_info");
   }
 }

@@ -6,6 +6,7 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.CustomOperator;
 import io.jetfire.tflite.importer.lowering.Functions;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
@@ -560,6 +561,103 @@ final class Call {
               + ", and the program says "
               + java.util.Arrays.toString(said),
           "export the program anew");
+    }
+  }
+
+  // ---- custom operators
+
+  /** What a caller may call the operator: {@code mine.filter}, {@code mine::filter} and so on. */
+  List<String> aliases() {
+    String target = target();
+    int dot = target.lastIndexOf('.');
+    String name = dot > 0 ? target.substring(0, dot) : target;
+    return List.of(target, name, name.replaceFirst("\\.", "::"));
+  }
+
+  /** Writes the call as a custom operator, whose outputs are as the file says. */
+  void custom() {
+    if (tensorOutputs.contains(false) || outputs.isEmpty()) {
+      throw new Refusal(
+          "it is to stay as a custom operator, and gives something else than tensors",
+          "give tensors only");
+    }
+    String target = target();
+    String name = target.endsWith(".default") ? aliases().get(1) : target;
+    List<@Nullable Value> inputs = new ArrayList<>();
+    Map<String, Object> attributes = new LinkedHashMap<>();
+    arguments.forEach(
+        (argument, value) -> {
+          if (value.has("as_tensor") || value.has("as_optional_tensor")) {
+            inputs.add(tensor(argument));
+          } else if (value.has("as_tensors") || value.has("as_optional_tensors")) {
+            inputs.addAll(optionals(argument));
+          } else {
+            attribute(argument, value, attributes);
+          }
+        });
+    CustomOperator op = CustomOperator.named(name).attributes(attributes);
+    for (int i = 0; i < outputs.size(); i++) {
+      int[] dims = outShape(i);
+      op.output(outType(i), dims == null ? Shape.unknown() : bound(dims, i));
+    }
+    List<Value> results = op.emit(b, inputs);
+    for (int i = 0; i < results.size(); i++) {
+      results.get(i).name(b.subgraph().uniqueName(outputs.get(i)));
+      scope.define(outputs.get(i), results.get(i));
+    }
+  }
+
+  private Shape bound(int[] dims, int output) {
+    JsonNode sizes = scope.meta(outputs.get(output)).path("sizes");
+    for (int i = 0; i < dims.length; i++) {
+      if (dims[i] < 0) {
+        dims[i] = scope.size(sizes.path(i).path("as_expr").path("expr_str").asText());
+      }
+    }
+    return Shape.of(dims);
+  }
+
+  private void attribute(String name, JsonNode value, Map<String, Object> to) {
+    for (String kind : List.of("as_int", "as_float", "as_bool", "as_string", "as_scalar_type")) {
+      JsonNode v = value.path(kind);
+      if (value.has(kind)) {
+        to.put(
+            name,
+            switch (kind) {
+              case "as_float" -> real(v);
+              case "as_bool" -> v.asBoolean();
+              case "as_string" -> v.asText();
+              default -> v.asLong();
+            });
+        return;
+      }
+    }
+    if (value.has("as_floats")) {
+      List<Double> all = new ArrayList<>();
+      value.path("as_floats").forEach(v -> all.add(real(v)));
+      to.put(name, all);
+    } else if (value.has("as_bools")) {
+      List<Boolean> all = new ArrayList<>();
+      value.path("as_bools").forEach(v -> all.add(v.asBoolean()));
+      to.put(name, all);
+    } else if (value.has("as_strings")) {
+      List<String> all = new ArrayList<>();
+      value.path("as_strings").forEach(v -> all.add(v.asText()));
+      to.put(name, all);
+    } else if (value.has("as_ints") || value.has("as_sym_ints")) {
+      List<Integer> all = new ArrayList<>();
+      for (int v : ints(name)) {
+        all.add(v);
+      }
+      to.put(name, all);
+    } else if (value.has("as_sym_int")) {
+      to.put(name, knownInt(name, value));
+    } else if (!value.has("as_none") && !value.has("as_device") && !value.has("as_layout")) {
+      throw new Refusal(
+          "it is to stay as a custom operator, and its argument '"
+              + name
+              + "' is no tensor, number or text",
+          "give it as a tensor");
     }
   }
 

@@ -105,7 +105,7 @@ public final class PytorchImporter implements ModelImporter {
               + " 2.13");
     }
     ImportProblems problems = new ImportProblems(name);
-    Scope.Shared shared = new Scope.Shared(problems, Lowerings.all());
+    Scope.Shared shared = new Scope.Shared(problems, Lowerings.all(), options.customOperators());
     Graph graph = Graph.create();
     Subgraph main = graph.addSubgraph("main");
     try {
@@ -134,7 +134,7 @@ public final class PytorchImporter implements ModelImporter {
     private final ImportProblems problems;
     private final Build b;
     private final Scope scope;
-    private final Symbols symbols = new Symbols();
+    private final Symbols symbols;
     private final Map<String, Value> constants = new LinkedHashMap<>();
 
     Reading(
@@ -148,6 +148,7 @@ public final class PytorchImporter implements ModelImporter {
       this.main = main;
       this.options = options;
       problems = shared.problems;
+      symbols = shared.symbols;
       program = module.path("graph");
       signature = module.path("signature");
       b = new Build(main);

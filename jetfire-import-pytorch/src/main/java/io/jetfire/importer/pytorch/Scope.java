@@ -3,6 +3,7 @@ package io.jetfire.importer.pytorch;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
@@ -63,9 +64,17 @@ final class Scope {
     final ImportProblems problems;
     final Map<String, Lowering> lowerings;
     final List<float[]> scales = new ArrayList<>();
+
+    /** The operators that stay as custom ones. */
+    final Set<String> custom;
+
+    /** The sizes that the program leaves open. */
+    final Symbols symbols = new Symbols();
+
     int nodes;
 
-    Shared(ImportProblems problems, Map<String, Lowering> lowerings) {
+    Shared(ImportProblems problems, Map<String, Lowering> lowerings, Set<String> custom) {
+      this.custom = custom;
       this.problems = problems;
       this.lowerings = lowerings;
     }
@@ -177,6 +186,14 @@ final class Scope {
     }
   }
 
+  /** The value of an expression of sizes; -1 if it is open. */
+  int size(String expression) {
+    java.util.OptionalLong size = shared.symbols.value(expression);
+    return size.isPresent() && size.getAsLong() >= 0 && size.getAsLong() <= Integer.MAX_VALUE
+        ? (int) size.getAsLong()
+        : -1;
+  }
+
   /** What the file says of a tensor. */
   JsonNode meta(String name) {
     return graph.path("tensor_values").path(name);
@@ -197,6 +214,10 @@ final class Scope {
     Call call = new Call(node, this, b);
     try {
       b.prefix(call.label());
+      if (call.aliases().stream().anyMatch(shared.custom::contains)) {
+        call.custom();
+        return;
+      }
       String operator = call.operator();
       Lowering lowering = shared.lowerings.get(operator);
       boolean writes = false;
@@ -318,9 +339,23 @@ final class Scope {
   private void report(Call call, String reason, String suggestion) {
     for (String out : call.outputs()) {
       values.remove(out);
-      refused.add(out);
     }
-    shared.problems.add(call.target(), call.place(), shapes(call), reason, suggestion);
+    String why = reason;
+    String instead = suggestion;
+    if (shared.custom.contains(ImportOptions.ANY_OPERATOR)) {
+      try {
+        call.custom();
+        return;
+      } catch (Missing e) {
+        refused.addAll(call.outputs());
+        return;
+      } catch (Refusal e) {
+        why = String.valueOf(e.getMessage());
+        instead = e.suggestion();
+      }
+    }
+    refused.addAll(call.outputs());
+    shared.problems.addOperator(call.target(), call.place(), shapes(call), why, instead);
   }
 
   private String shapes(Call call) {

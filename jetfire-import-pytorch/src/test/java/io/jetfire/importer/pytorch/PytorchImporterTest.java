@@ -7,6 +7,7 @@ import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.ModelImporters;
@@ -191,5 +192,46 @@ class PytorchImporterTest {
     assertThatThrownBy(() -> read(file, ImportOptions.defaults()))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContaining("the program says [2, 3]");
+  }
+
+  @Test
+  void operatorsStayAsCustomOnesOnRequestOnly() {
+    ProgramFile file =
+        new ProgramFile()
+            .input("x", Types.FLOAT, ProgramFile.ints(2, 3))
+            .call(
+                "torch.ops.mine.filter.default",
+                "f",
+                Types.FLOAT,
+                ProgramFile.ints(2, 4),
+                ProgramFile.tensor("x", "x"),
+                ProgramFile.argument("radius", "\"as_int\":3"),
+                ProgramFile.argument("mode", "\"as_string\":\"wrap\""),
+                ProgramFile.argument("taps", "\"as_ints\":[1,2]"))
+            .call(
+                "torch.ops.aten.relu.default",
+                "y",
+                Types.FLOAT,
+                ProgramFile.ints(2, 4),
+                ProgramFile.tensor("self", "f"))
+            .output("y");
+    assertThatThrownBy(
+            () ->
+                new PytorchImporter()
+                    .read(file.archive(false), "net.pt2", ImportOptions.defaults()))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("customOperators(\"mine.filter.default\")");
+    for (String asked :
+        List.of("mine.filter.default", "mine.filter", "mine::filter", ImportOptions.ANY_OPERATOR)) {
+      Graph graph =
+          new PytorchImporter()
+              .read(
+                  file.archive(false), "net.pt2", ImportOptions.defaults().customOperators(asked));
+      assertThat(graph.main().ops()).extracting(Op::kind).contains(OpKind.CUSTOM, OpKind.RELU);
+      Op op = graph.main().ops().get(0);
+      assertThat(op.customName()).isEqualTo("mine.filter");
+      assertThat(op.outputs().get(0).shape()).isEqualTo(Shape.of(2, 4));
+      assertThat(op.customOptions()).isPresent();
+    }
   }
 }

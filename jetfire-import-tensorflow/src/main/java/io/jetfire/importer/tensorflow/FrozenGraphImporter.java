@@ -130,7 +130,10 @@ public final class FrozenGraphImporter implements ModelImporter {
       problems.raise();
       Scope scope =
           new Scope(
-              new Scope.Shared(graph, file, Variables.none(), problems), b, file.nodes(), bound);
+              new Scope.Shared(graph, file, Variables.none(), problems, options.customOperators()),
+              b,
+              file.nodes(),
+              bound);
       Map<String, Value> results = new LinkedHashMap<>();
       for (String output : wanted) {
         SavedModelImporter.result(scope, output, problems)

@@ -43,8 +43,9 @@ final class GraphFile {
       List<NodeDef> nodes,
       Map<String, String> results) {}
 
-  /** One value of an attribute; what is not given is empty. */
+  /** One value of an attribute; what is not given is empty. Its kind is the number of its field. */
   record Attr(
+      int kind,
       @Nullable ByteBuffer s,
       long i,
       float f,
@@ -229,7 +230,9 @@ final class GraphFile {
     ByteBuffer tensor = null;
     String function = "";
     ListAttr list = null;
+    int kind = 0;
     while (in.next()) {
+      kind = in.field();
       switch (in.field()) {
         case 1 -> list = list(in.message());
         case 2 -> s = in.bytes();
@@ -243,7 +246,7 @@ final class GraphFile {
         default -> in.skip();
       }
     }
-    return new Attr(s, i, f, b, type, shape, tensor, function, list);
+    return new Attr(kind, s, i, f, b, type, shape, tensor, function, list);
   }
 
   private static String functionName(ProtoReader in) {

@@ -341,11 +341,18 @@ final class KerasModel {
     JsonNode all = config.path("layers");
     Map<String, KerasWeights> byName = weights.layers(named(all));
     record Pending(JsonNode layer, String key, JsonNode node) {}
+    Map<String, Integer> highest = new HashMap<>();
+    for (JsonNode layer : all) {
+      noteReferences(layer.path("inbound_nodes"), highest, 0);
+    }
+    outputs.forEach(ref -> noteReferences(ref, highest, 0));
     List<Pending> pending = new ArrayList<>();
     for (JsonNode layer : all) {
       JsonNode nodes = layer.path("inbound_nodes");
+      // A model that was built on inputs of its own counts that as its call 0, which no file lists.
+      boolean built = !nodes.isEmpty() && highest.getOrDefault(name(layer), 0) == nodes.size();
       for (int i = 0; i < nodes.size(); i++) {
-        String key = name(layer) + "\n" + i;
+        String key = name(layer) + "\n" + (built ? i + 1 : i);
         if (!known.containsKey(key)) {
           pending.add(new Pending(layer, key, nodes.get(i)));
         }
@@ -403,6 +410,20 @@ final class KerasModel {
           "save the model anew");
     }
     return out;
+  }
+
+  /** Notes the highest number of a call that each layer is referred to with. */
+  private static void noteReferences(JsonNode node, Map<String, Integer> highest, int depth) {
+    JsonNode history = node.path("keras_history");
+    JsonNode ref = history.isArray() ? history : node;
+    if (ref.isArray() && ref.path(0).isTextual() && ref.path(1).isInt() && ref.path(2).isInt()) {
+      highest.merge(ref.path(0).textValue(), ref.path(1).intValue(), Math::max);
+    }
+    if (depth < MAX_DEPTH) {
+      for (JsonNode part : node) {
+        noteReferences(part, highest, depth + 1);
+      }
+    }
   }
 
   private static String key(JsonNode ref) {

@@ -5,13 +5,17 @@ import io.jetfire.importer.tensorflow.GraphFile.FunctionDef;
 import io.jetfire.importer.tensorflow.GraphFile.ListAttr;
 import io.jetfire.importer.tensorflow.GraphFile.NodeDef;
 import io.jetfire.tflite.graph.ElementType;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ProtoReader;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.CustomOperator;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** One TensorFlow node while it is lowered: its inputs, its attributes, its results. */
@@ -194,5 +198,91 @@ final class Node {
   boolean channelsFirst() {
     String format = text("data_format", "NHWC");
     return format.startsWith("NC");
+  }
+
+  // ---- custom operators
+
+  /** Writes the node as a custom operator; the file may say what its results are. */
+  void custom(int count) {
+    CustomOperator op = CustomOperator.named(def.op()).attributes(attributes());
+    Attr shapes = attr("_output_shapes");
+    for (int i = 0; i < count; i++) {
+      List<int @Nullable []> known =
+          shapes == null || shapes.list() == null ? List.of() : shapes.list().shapes();
+      int[] dims = i < known.size() ? known.get(i) : null;
+      op.output(resultType(i), dims == null ? Shape.unknown() : Shape.of(dims));
+    }
+    outs(op.emit(b, new ArrayList<>(all())));
+  }
+
+  /** The type of a result, which the definition of the operator calls by one of these names. */
+  private ElementType resultType(int result) {
+    for (String name : List.of("Tout", "out_type", "output_type", "dtype", "output_types", "T")) {
+      Attr a = attr(name);
+      if (a != null && a.type() != 0) {
+        return Types.of(a.type());
+      }
+      if (a != null && a.list() != null && result < a.list().types().length) {
+        return Types.of((int) a.list().types()[result]);
+      }
+    }
+    throw new Refusal(
+        "it is to stay as a custom operator, and the file says not of which type its results are",
+        "give the operator an attribute T or Tout");
+  }
+
+  private Map<String, Object> attributes() {
+    Map<String, Object> out = new LinkedHashMap<>();
+    def.attrs()
+        .forEach(
+            (name, a) -> {
+              if (!name.startsWith("_")) {
+                Object v = plain(name, a);
+                if (v != null) {
+                  out.put(name, v);
+                }
+              }
+            });
+    return out;
+  }
+
+  /** A number, text or list; what is not given in the file is TensorFlow's zero of its kind. */
+  private static @Nullable Object plain(String name, Attr a) {
+    if (a.tensor() != null || !a.function().isEmpty()) {
+      throw new Refusal(
+          "it is to stay as a custom operator, and its attribute '"
+              + name
+              + "' is no number or text",
+          "give it as an input");
+    }
+    ListAttr list = a.list();
+    if (list != null) {
+      List<Object> all = new ArrayList<>();
+      list.s().forEach(s -> all.add(GraphFile.text(s)));
+      Arrays.stream(list.i()).forEach(all::add);
+      Arrays.stream(list.types()).forEach(all::add);
+      for (float f : list.f()) {
+        all.add(f);
+      }
+      list.shapes().forEach(s -> all.add(dimensions(s)));
+      return all;
+    }
+    if (a.s() != null) {
+      return GraphFile.text(a.s());
+    }
+    if (a.shape() != null) {
+      return dimensions(a.shape());
+    }
+    return switch (a.kind()) {
+      case 3 -> a.i();
+      case 4 -> a.f();
+      case 5 -> a.b();
+      case 6 -> a.type();
+      default -> null;
+    };
+  }
+
+  private static List<Integer> dimensions(int @Nullable [] shape) {
+    return shape == null ? List.of() : Arrays.stream(shape).boxed().toList();
   }
 }

@@ -209,7 +209,7 @@ public final class SavedModelImporter implements ModelImporter {
             });
     Scope scope =
         new Scope(
-            new Scope.Shared(graph, meta.graph(), variables, problems),
+            new Scope.Shared(graph, meta.graph(), variables, problems, options.customOperators()),
             b,
             meta.graph().nodes(),
             bound);

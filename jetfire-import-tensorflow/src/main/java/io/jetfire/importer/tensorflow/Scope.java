@@ -7,6 +7,7 @@ import io.jetfire.importer.tensorflow.GraphFile.GraphDef;
 import io.jetfire.importer.tensorflow.GraphFile.NodeDef;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The nodes of a graph or function while they are lowered: only those are that the results need, so
@@ -41,9 +43,19 @@ final class Scope {
     final Map<String, Lowering> lowerings = Lowerings.all();
     private final Map<FunctionDef, Map<String, NodeDef>> byName = new IdentityHashMap<>();
     private final Set<String> reported = new HashSet<>();
+
+    /** The operators that stay as custom ones. */
+    final Set<String> custom;
+
     private int nodes;
 
-    Shared(Graph graph, GraphDef file, Variables variables, ImportProblems problems) {
+    Shared(
+        Graph graph,
+        GraphDef file,
+        Variables variables,
+        ImportProblems problems,
+        Set<String> custom) {
+      this.custom = custom;
       this.graph = graph;
       this.functions = file.functions();
       this.variables = variables;
@@ -291,7 +303,7 @@ final class Scope {
 
   private void refuse(NodeDef node, String reason, String suggestion) {
     if (shared.reported.add(node.name() + "\n" + node.op())) {
-      shared.problems.add(node.op(), node.name(), shapes(node), reason, suggestion);
+      shared.problems.addOperator(node.op(), node.name(), shapes(node), reason, suggestion);
     }
     done.put(node.name(), List.of(new Item.Refused()));
   }
@@ -302,10 +314,13 @@ final class Scope {
           "the model unfolds to more than " + MAX_NODES + " operators",
           "shorten its loops or use functions less deeply");
     }
+    Node n = null;
     try {
       FunctionDef f = shared.functions.get(node.op());
+      boolean asked = shared.custom.contains(node.op());
       Lowering lowering = shared.lowerings.get(node.op());
-      if (lowering == null && f == null) {
+      boolean any = shared.custom.contains(ImportOptions.ANY_OPERATOR);
+      if (lowering == null && f == null && !asked && !any) {
         throw new Refusal(
             "no TensorFlow Lite operator or composition is known for it",
             "replace it by operators that TensorFlow Lite has, or compute it outside the model");
@@ -336,20 +351,24 @@ final class Scope {
         return;
       }
       b.prefix(node.name());
-      Node n = new Node(node, this, b, inputs);
-      if (f != null && lowering == null) {
+      n = new Node(node, this, b, inputs);
+      if (asked) {
+        n.custom(results(node));
+      } else if (f != null && lowering == null) {
         n.results(call(f, inputs, b));
       } else if (lowering != null) {
         lowering.lower(n);
+      } else {
+        throw new Refusal("no TensorFlow Lite operator or composition is known for it", "");
       }
       if (n.results().isEmpty()) {
         throw new Refusal("it has no result", "export the model anew");
       }
       done.put(node.name(), n.results());
     } catch (Refusal e) {
-      refuse(node, String.valueOf(e.getMessage()), e.suggestion());
+      refuse(node, n, e);
     } catch (UnsupportedModelException e) {
-      refuse(node, String.valueOf(e.getMessage()), "");
+      refuse(node, n, new Refusal(String.valueOf(e.getMessage()), ""));
     } catch (IllegalArgumentException
         | IllegalStateException
         | IndexOutOfBoundsException
@@ -358,9 +377,40 @@ final class Scope {
         | NegativeArraySizeException e) {
       refuse(
           node,
-          "its inputs and attributes do not fit the operator (" + e.getMessage() + ")",
-          "check the shapes that the model was exported with");
+          n,
+          new Refusal(
+              "its inputs and attributes do not fit the operator (" + e.getMessage() + ")",
+              "check the shapes that the model was exported with"));
     }
+  }
+
+  /** Notes a node that cannot be lowered, or keeps it as a custom operator if all such are. */
+  private void refuse(NodeDef node, @Nullable Node lowered, Refusal why) {
+    Refusal reason = why;
+    if (lowered != null && shared.custom.contains(ImportOptions.ANY_OPERATOR)) {
+      try {
+        Node again = new Node(node, this, b, lowered.inputs);
+        again.custom(results(node));
+        done.put(node.name(), again.results());
+        return;
+      } catch (Refusal e) {
+        reason = e;
+      }
+    }
+    refuse(node, String.valueOf(reason.getMessage()), reason.suggestion());
+  }
+
+  /** How many results of a node others use, at least one. */
+  private int results(NodeDef node) {
+    int most = 1;
+    for (NodeDef other : nodes.values()) {
+      for (String input : other.inputs()) {
+        if (!input.startsWith("^") && name(input).equals(node.name())) {
+          most = Math.max(most, 1 + index(input, node));
+        }
+      }
+    }
+    return Build.repetitions(most);
   }
 
   private String shapes(NodeDef node) {

@@ -55,7 +55,30 @@ final class Variables {
     if (!meta.restoreOp().isEmpty()) {
       v.follow(new Frame(v.nodes, Map.of()), Scope.name(meta.restoreOp()), 0);
     }
+    meta.graph().nodes().forEach(v::noteCopy);
     return v;
+  }
+
+  /**
+   * Notes a variable that starts as a copy of another one. {@code tf.saved_model.save} makes such
+   * copies of a Keras 3 model's variables and saves those, while functions go on with the others.
+   */
+  private void noteCopy(NodeDef n) {
+    if (!n.op().equals("AssignVariableOp") || n.inputs().size() < 2) {
+      return;
+    }
+    Frame outermost = new Frame(nodes, Map.of());
+    String copy = handle(outermost, n.inputs().get(0));
+    NodeDef value = nodes.get(Scope.name(n.inputs().get(1)));
+    boolean reads = value != null && value.op().equals("ReadVariableOp");
+    if (copy == null || value == null || !reads || value.inputs().isEmpty()) {
+      return;
+    }
+    String original = handle(outermost, value.inputs().get(0));
+    Source source = sources.get(copy);
+    if (original != null && source != null) {
+      sources.putIfAbsent(original, source);
+    }
   }
 
   /** The array of a variable, by the node that makes its handle or is it. */

@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -232,5 +233,58 @@ class FrozenGraphImporterTest {
     assertThatThrownBy(() -> read(FrozenGraphImporter.create().outputs("exit"), graph))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContainingAll("Enter at enter", "waits for its own result");
+  }
+
+  @Test
+  void operatorsStayAsCustomOnesOnRequestOnly() {
+    TfBytes graph =
+        graph(
+            placeholder("x", Types.FLOAT, 2, 3),
+            node("f", "Filter", "x").type("T", Types.FLOAT).string("mode", "wrap"),
+            node("y", "Neg", "f:1"));
+    assertThatThrownBy(() -> read(graph))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("ImportOptions.customOperators(\"Filter\")");
+    for (String asked : new String[] {"Filter", ImportOptions.ANY_OPERATOR}) {
+      Graph read =
+          FrozenGraphImporter.create()
+              .read(
+                  ByteBuffer.wrap(graph.toBytes()),
+                  "test.pb",
+                  ImportOptions.defaults().customOperators(asked));
+      Op op = read.main().ops().get(0);
+      assertThat(op.customName()).isEqualTo("Filter");
+      assertThat(op.outputs()).hasSize(2);
+      assertThat(op.customOptions()).isPresent();
+      assertThat(read.main().ops().get(1).kind()).isEqualTo(OpKind.NEG);
+    }
+  }
+
+  @Test
+  void tensorsOfManyDimensionsAreBroadcast() throws IOException {
+    // No two neighbours of these five dimensions are repeated alike.
+    TfBytes graph =
+        graph(
+            placeholder("x", Types.FLOAT, 2, 1, 2, 1, 2),
+            placeholder("y", Types.FLOAT, 1, 3, 1, 2, 1),
+            placeholder("z", Types.FLOAT, 2, 1, 1, 3, 1),
+            constant("k", new float[] {1, 10, 100}, 1, 1, 1, 3, 1),
+            node("sum", "AddV2", "x", "y"),
+            node("scaled", "Mul", "z", "k"));
+    Graph read = read(FrozenGraphImporter.create().outputs("sum", "scaled"), graph);
+    float[] x = random(8, 5);
+    float[] y = random(6, 6);
+    float[] expected = new float[48];
+    for (int i = 0; i < 48; i++) {
+      int a = i / 24;
+      int b = i / 8 % 3;
+      int c = i / 4 % 2;
+      int d = i / 2 % 2;
+      int e = i % 2;
+      expected[i] = x[a * 4 + c * 2 + e] + y[b * 2 + d];
+    }
+    List<float[]> out = runner.run(read, x, y, new float[] {1, 2, 3, 4, 5, 6});
+    assertThat(out.get(0)).containsExactly(expected);
+    assertThat(out.get(1)).containsExactly(1, 20, 300, 4, 50, 600);
   }
 }

@@ -254,4 +254,28 @@ class KerasImporterTest {
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContaining("assets/bomb");
   }
+
+  @Test
+  void modelsThatWereBuiltBeforeTheyAreCalledCountTheirCallsFromOne() throws IOException {
+    String inner =
+        functional(
+            "[[\"a\", 0, 0]]",
+            "[[\"twice\", 0, 0]]",
+            node(input("a", "[null, 2]")),
+            node(layer("Rescaling", "twice", "\"scale\": 2, \"offset\": 1"), "a"));
+    String nested = inner.substring(0, inner.length() - 1) + ", \"name\": \"inner\"}";
+    // The call 0 of a Functional model is the one that it was built with, which no file lists.
+    String once = node(nested, "x");
+    String twoCalls =
+        once.substring(0, once.length() - 2)
+            + ", {\"args\": [{\"class_name\": \"__keras_tensor__\", \"config\":"
+            + " {\"keras_history\": [\"inner\", 1, 0]}}], \"kwargs\": {}}]}";
+    byte[] file =
+        keras(
+            functional(
+                "[[\"x\", 0, 0]]", "[[\"inner\", 2, 0]]", node(input("x", "[null, 2]")), twoCalls),
+            weights("layers/none/vars/0", new float[] {0}));
+    // 2 (2 x + 1) + 1
+    assertThat(runner.run(read(file), new float[] {1, 2}).get(0)).containsExactly(7, 11);
+  }
 }

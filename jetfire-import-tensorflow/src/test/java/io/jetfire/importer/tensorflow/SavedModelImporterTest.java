@@ -422,4 +422,35 @@ class SavedModelImporterTest {
             graph, "", "f", signature(new String[] {"x=x:0"}, new String[] {"y=call:0"}, 1, 2));
     assertThatThrownBy(() -> read(model)).isInstanceOf(UnsupportedModelException.class);
   }
+
+  @Test
+  void variablesOfWhichCopiesWereSavedTakeThose() throws IOException {
+    // tf.saved_model.save of a Keras 3 model: functions read the variables that the copies start as
+    TfBytes graph =
+        graph(
+                placeholder("serving_x", Types.FLOAT, 1, 2),
+                placeholder("file", Types.STRING),
+                handle("net/kernel", "v"),
+                handle("net/bias", "v"),
+                node("first", "ReadVariableOp", "net/kernel"),
+                node("second", "ReadVariableOp", "net/bias"),
+                handle("Variable", "v"),
+                handle("Variable_1", "v"),
+                node("start", "AssignVariableOp", "Variable", "first"),
+                node("start_1", "AssignVariableOp", "Variable_1", "second"),
+                node("call", "StatefulPartitionedCall", "serving_x", "net/kernel", "net/bias")
+                    .function("f", "dense"),
+                node("restore", "StatefulPartitionedCall", "file", "Variable", "Variable_1")
+                    .function("f", "restore"))
+            .library(dense(), restore());
+    byte[] model =
+        TfBytes.savedModel(
+            graph,
+            "restore",
+            "serving_default",
+            signature(new String[] {"x=serving_x:0"}, new String[] {"y=call:0"}, 1, 2));
+    Path saved = denseVariables(true).write(folder.resolve("net"), model);
+    Graph read = SavedModelImporter.create().read(saved, ImportOptions.defaults());
+    assertThat(runner.run(read, new float[] {1, 1}).get(0)).containsExactly(0, 7.5f, 10);
+  }
 }

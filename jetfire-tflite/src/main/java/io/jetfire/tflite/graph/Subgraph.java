@@ -416,7 +416,8 @@ public final class Subgraph {
    * Removes operators whose results nobody needs, then tensors that nothing refers to.
    *
    * <p>Kept are inputs and outputs, what signatures name, operators with no outputs or that write
-   * to variables or resources or call other subgraphs, and all that these need.
+   * to resources or to variables which others read, or that call subgraphs with such operators, and
+   * all that these need.
    *
    * @return the number of operators removed
    */
@@ -687,14 +688,38 @@ public final class Subgraph {
     return pinned;
   }
 
-  private static boolean hasSideEffects(Op op) {
+  private boolean hasSideEffects(Op op) {
+    return hasSideEffects(op, Collections.newSetFromMap(new IdentityHashMap<>()));
+  }
+
+  private boolean hasSideEffects(Op op, Set<Subgraph> called) {
     return switch (op.kind()) {
-      case ASSIGN_VARIABLE, CALL_ONCE, HASHTABLE_IMPORT, CALL, WHILE, IF -> true;
+      case ASSIGN_VARIABLE, CALL_ONCE, HASHTABLE_IMPORT -> true;
+      case IF ->
+          calls(op, "then_subgraph_index", called) || calls(op, "else_subgraph_index", called);
+      case WHILE ->
+          calls(op, "cond_subgraph_index", called) || calls(op, "body_subgraph_index", called);
+      case CALL -> calls(op, "subgraph", called);
       default ->
           op.outputs().isEmpty()
               || op.mutatingInputs().contains(true)
-              || op.inputs().stream().anyMatch(v -> v != null && v.isVariable());
+              || op.inputs().stream().anyMatch(v -> v != null && isSharedState(v, op));
     };
+  }
+
+  /** Whether a subgraph that an operator calls has effects besides its results. */
+  private boolean calls(Op op, String attribute, Set<Subgraph> called) {
+    int index = op.integer(attribute);
+    if (index < 0 || index >= graph.subgraphs().size()) {
+      return true; // not a sound graph, which is for verify() to say
+    }
+    Subgraph other = graph.subgraphs().get(index);
+    return called.add(other) && other.ops.stream().anyMatch(o -> other.hasSideEffects(o, called));
+  }
+
+  /** Whether others see what an operator keeps in a variable from one run to the next. */
+  private static boolean isSharedState(Value v, Op op) {
+    return v.isVariable() && v.consumers().stream().anyMatch(other -> other != op);
   }
 
   private void removeUnusedValues(Set<Value> pinned) {

@@ -6,10 +6,13 @@ import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.transform.LayoutOptions;
 import io.jetfire.tflite.transform.Optimizer;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,25 +25,32 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class ImportOptions {
-  private static final ImportOptions DEFAULTS = new ImportOptions(1, null, Map.of(), false, true);
+  private static final ImportOptions DEFAULTS =
+      new ImportOptions(1, null, Map.of(), false, true, Set.of());
+
+  /** Names every operator that cannot be expressed otherwise, see {@link #customOperators}. */
+  public static final String ANY_OPERATOR = "*";
 
   private final int batch;
   private final @Nullable Layout edgeLayout;
   private final Map<String, Integer> dimensions;
   private final boolean openBatch;
   private final boolean optimized;
+  private final Set<String> customOperators;
 
   private ImportOptions(
       int batch,
       @Nullable Layout edgeLayout,
       Map<String, Integer> dimensions,
       boolean openBatch,
-      boolean optimized) {
+      boolean optimized,
+      Set<String> customOperators) {
     this.batch = batch;
     this.edgeLayout = edgeLayout;
     this.dimensions = dimensions;
     this.openBatch = openBatch;
     this.optimized = optimized;
+    this.customOperators = customOperators;
   }
 
   /**
@@ -62,7 +72,8 @@ public final class ImportOptions {
     if (samples < 1) {
       throw new ConfigurationException("The batch size must be at least 1, but is " + samples);
     }
-    return new ImportOptions(samples, edgeLayout, dimensions, openBatch, optimized);
+    return new ImportOptions(
+        samples, edgeLayout, dimensions, openBatch, optimized, customOperators);
   }
 
   /**
@@ -73,7 +84,7 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions edgeLayout(Layout layout) {
-    return new ImportOptions(batch, layout, dimensions, openBatch, optimized);
+    return new ImportOptions(batch, layout, dimensions, openBatch, optimized, customOperators);
   }
 
   /**
@@ -92,7 +103,12 @@ public final class ImportOptions {
     Map<String, Integer> more = new TreeMap<>(dimensions);
     more.put(name, size);
     return new ImportOptions(
-        batch, edgeLayout, Collections.unmodifiableMap(more), openBatch, optimized);
+        batch,
+        edgeLayout,
+        Collections.unmodifiableMap(more),
+        openBatch,
+        optimized,
+        customOperators);
   }
 
   /**
@@ -103,7 +119,7 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions openBatch(boolean open) {
-    return new ImportOptions(batch, edgeLayout, dimensions, open, optimized);
+    return new ImportOptions(batch, edgeLayout, dimensions, open, optimized, customOperators);
   }
 
   /**
@@ -114,7 +130,32 @@ public final class ImportOptions {
    * @return the options
    */
   public ImportOptions unoptimized() {
-    return new ImportOptions(batch, edgeLayout, dimensions, openBatch, false);
+    return new ImportOptions(batch, edgeLayout, dimensions, openBatch, false, customOperators);
+  }
+
+  /**
+   * Returns these options with operators that stay as they are: each becomes a custom operator of
+   * TensorFlow Lite of the same name, whose kernel the application brings. Its attributes are kept,
+   * as a FlexBuffer. Without this, an operator that cannot be expressed ends in an error.
+   *
+   * @param names of operators, as errors list them, such as {@code com.example.Filter}; these stay
+   *     even where they could be expressed. Or {@link #ANY_OPERATOR}: all that cannot
+   * @return the options
+   */
+  public ImportOptions customOperators(String... names) {
+    Set<String> more = new TreeSet<>(customOperators);
+    more.addAll(List.of(names));
+    return new ImportOptions(
+        batch, edgeLayout, dimensions, openBatch, optimized, Collections.unmodifiableSet(more));
+  }
+
+  /**
+   * Returns the operators that stay as custom ones.
+   *
+   * @return names in alphabetical order
+   */
+  public Set<String> customOperators() {
+    return customOperators;
   }
 
   /**
@@ -195,12 +236,13 @@ public final class ImportOptions {
         && edgeLayout == o.edgeLayout
         && openBatch == o.openBatch
         && optimized == o.optimized
-        && dimensions.equals(o.dimensions);
+        && dimensions.equals(o.dimensions)
+        && customOperators.equals(o.customOperators);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(batch, edgeLayout, dimensions, openBatch);
+    return Objects.hash(batch, edgeLayout, dimensions, openBatch, customOperators);
   }
 
   @Override
@@ -211,6 +253,7 @@ public final class ImportOptions {
         + (optimized ? "" : ", not optimized")
         + (edgeLayout == null ? "" : ", edges " + edgeLayout)
         + (dimensions.isEmpty() ? "" : ", dimensions " + dimensions)
+        + (customOperators.isEmpty() ? "" : ", custom operators " + customOperators)
         + "]";
   }
 }

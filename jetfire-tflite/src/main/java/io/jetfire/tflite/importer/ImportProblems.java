@@ -2,7 +2,9 @@ package io.jetfire.tflite.importer;
 
 import io.jetfire.UnsupportedModelException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Collects everything in a model that the graph cannot express, so that one error names it all.
@@ -19,6 +21,7 @@ import java.util.List;
 public final class ImportProblems {
   private final String model;
   private final List<Problem> found = new ArrayList<>();
+  private final Set<String> operators = new LinkedHashSet<>();
 
   /**
    * One operation that cannot be imported.
@@ -68,6 +71,21 @@ public final class ImportProblems {
   }
 
   /**
+   * Notes an operator of the source that the caller could ask to keep as a custom one.
+   *
+   * @param operation its name in the source's framework
+   * @param place where it stands in the source's model
+   * @param shapes types and shapes of its inputs
+   * @param reason why it cannot be imported
+   * @param suggestion what to do about it; may be empty
+   */
+  public void addOperator(
+      String operation, String place, String shapes, String reason, String suggestion) {
+    add(operation, place, shapes, reason, suggestion);
+    operators.add(operation);
+  }
+
+  /**
    * Returns what was noted.
    *
    * @return in the order of noting
@@ -91,6 +109,13 @@ public final class ImportProblems {
     message.append(" of it cannot be expressed in TensorFlow Lite.");
     for (Problem problem : found) {
       message.append("\n  - ").append(problem);
+    }
+    if (!operators.isEmpty()) {
+      message
+          .append("\nIf your application has kernels for them, they can stay as custom operators:")
+          .append(" ImportOptions.customOperators(\"")
+          .append(String.join("\", \"", operators))
+          .append("\")");
     }
     throw new UnsupportedModelException(message.toString());
   }

@@ -131,4 +131,44 @@ class GraphTest {
     assertThat(weights.bytes().isReadOnly()).isTrue();
     assertThat(List.of(weights.byteSize())).containsExactly(8L);
   }
+
+  @Test
+  void unusedControlFlowAndStateIsDeadUnlessSomebodySeesIt() {
+    Subgraph pure = graph.addSubgraph("pure");
+    Value in = pure.addInput("in", ElementType.FLOAT32, Shape.of(-1, 4));
+    Value negative = pure.addValue("negative", ElementType.FLOAT32, Shape.of(-1, 4));
+    pure.append(Op.of(OpKind.NEG).inputs(in).outputs(negative));
+    pure.outputs(negative);
+    Subgraph acting = graph.addSubgraph("acting");
+    Value id = acting.addValue("id", ElementType.RESOURCE, Shape.scalar());
+    Value given = acting.addInput("given", ElementType.FLOAT32, Shape.of(-1, 4));
+    acting.append(Op.of(OpKind.VAR_HANDLE).outputs(id));
+    acting.append(Op.of(OpKind.ASSIGN_VARIABLE).inputs(id, given));
+    acting.outputs(given);
+    Value truth =
+        main.addConstant("truth", ElementType.BOOL, Shape.scalar(), Weights.of(new byte[] {1}));
+    for (int other : new int[] {pure.index(), acting.index()}) {
+      Value result = main.addValue("result" + other, ElementType.FLOAT32, Shape.of(-1, 4));
+      main.append(
+          Op.of(OpKind.IF)
+              .set("then_subgraph_index", pure.index())
+              .set("else_subgraph_index", other)
+              .inputs(truth, x)
+              .outputs(result));
+    }
+    Value state = main.addValue("state", ElementType.FLOAT32, Shape.of(1, 4)).variable(true);
+    Value kept = main.addValue("kept", ElementType.FLOAT32, Shape.of(1, 4));
+    main.append(Op.of(OpKind.SVDF).inputs(x, w, w, null, state).outputs(kept));
+    assertThat(main.removeDead()).isEqualTo(2);
+    assertThat(main.ops()).extracting(Op::kind).contains(OpKind.IF).doesNotContain(OpKind.SVDF);
+    Value seen = main.addValue("seen", ElementType.FLOAT32, Shape.of(1, 4)).variable(true);
+    Value first = main.addValue("first", ElementType.FLOAT32, Shape.of(1, 4));
+    main.append(Op.of(OpKind.SVDF).inputs(x, w, w, null, seen).outputs(first));
+    main.append(
+        Op.of(OpKind.ADD)
+            .inputs(seen, z)
+            .outputs(main.addValue("sum", ElementType.FLOAT32, Shape.of(1, 4))));
+    main.removeDead();
+    assertThat(main.ops()).extracting(Op::kind).contains(OpKind.SVDF);
+  }
 }

@@ -367,16 +367,15 @@ public final class Build {
         out[i] = out[i] == 1 ? dims[k][i] : out[i];
       }
     }
-    // Neighbouring dimensions merge where every operand repeats both or neither.
+    // Neighbouring dimensions merge where every operand repeats both or neither; those of one
+    // element join any.
     List<List<Integer>> groups = new ArrayList<>();
+    int before = -1;
     for (int i = 0; i < rank; i++) {
       boolean joins = !groups.isEmpty();
-      if (joins) {
-        List<Integer> last = groups.get(groups.size() - 1);
-        int before = last.get(last.size() - 1);
+      if (joins && out[i] != 1 && before >= 0) {
         for (int[] d : dims) {
-          boolean one = out[i] == 1 || out[before] == 1;
-          joins &= one || (d[i] == out[i]) == (d[before] == out[before]);
+          joins &= (d[i] == out[i]) == (d[before] == out[before]);
         }
       }
       if (joins) {
@@ -384,28 +383,22 @@ public final class Build {
       } else {
         groups.add(new ArrayList<>(List.of(i)));
       }
-    }
-    if (groups.size() > 4) {
-      throw new Refusal(
-          "TensorFlow Lite's kernel takes at most 4 dimensions",
-          "merge dimensions with a reshape before");
+      before = out[i] == 1 ? before : i;
     }
     Value[] merged = new Value[operands.length];
+    if (groups.size() > 4) {
+      // Nothing is repeated any more once all have the full shape.
+      for (int k = 0; k < operands.length; k++) {
+        merged[k] = reshape(broadcastTo(operands[k], out), count(out));
+      }
+      return reshape(emit(Op.of(kind).inputs(merged)), out);
+    }
     for (int k = 0; k < operands.length; k++) {
       int[] small = new int[groups.size()];
       for (int i = 0; i < small.length; i++) {
         small[i] = 1;
         for (int d : groups.get(i)) {
           small[i] *= dims[k][d];
-        }
-        int whole = 1;
-        for (int d : groups.get(i)) {
-          whole *= out[d];
-        }
-        if (small[i] != 1 && small[i] != whole) {
-          throw new Refusal(
-              "TensorFlow Lite's kernel takes at most 4 dimensions",
-              "merge dimensions with a reshape before");
         }
       }
       merged[k] = reshape(operands[k], small);
