@@ -17,10 +17,12 @@ final class ParameterChooser implements ActivationPlan.Chooser {
   private static final float HEAD_ROOM = 2;
 
   private final Calibrated calibrated;
+  private final Floors floors;
   private final Set<QuantizationMethod> methods;
 
-  ParameterChooser(Calibrated calibrated, Set<QuantizationMethod> methods) {
+  ParameterChooser(Calibrated calibrated, Floors floors, Set<QuantizationMethod> methods) {
     this.calibrated = calibrated;
+    this.floors = floors;
     this.methods = methods;
   }
 
@@ -31,16 +33,12 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     Range constants = new Range(0, 0);
     boolean anyConstant = false;
     for (ActivationPlan.Source source : sources) {
-      Range r;
+      Range r = floors.range(source.value());
       if (source.constant()) {
-        r = finite(source.value().floats());
         constants = constants.union(r);
         anyConstant = true;
-      } else {
-        r = calibrated.range(source.value());
-        if (!derived(source.value(), sources)) {
-          seen.add(calibrated.of(source.value()));
-        }
+      } else if (!derived(source.value(), sources) && !floors.isCut(source.value())) {
+        seen.add(calibrated.of(source.value()));
       }
       whole = whole == null ? r : whole.union(r);
     }
@@ -64,20 +62,6 @@ final class ParameterChooser implements ActivationPlan.Chooser {
               });
     }
     return (anyConstant ? range.union(constants) : range).toInt8();
-  }
-
-  private static Range finite(float[] values) {
-    float lo = 0;
-    float hi = 0;
-    boolean any = false;
-    for (float v : values) {
-      if (Float.isFinite(v)) {
-        lo = any ? Math.min(lo, v) : v;
-        hi = any ? Math.max(hi, v) : v;
-        any = true;
-      }
-    }
-    return new Range(lo, hi);
   }
 
   /** Whether a tensor holds numbers of another one in the same group. */

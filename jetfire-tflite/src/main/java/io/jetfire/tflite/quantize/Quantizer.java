@@ -346,13 +346,14 @@ public final class Quantizer {
       Selection selection = Selection.of(from, used2, target, noted);
       ActivationPlan plan = null;
       if (main && selection.anyInteger() && calibrated != null) {
+        Floors floors = new Floors(calibrated);
         plan =
             ActivationPlan.solve(
                 from,
                 selection,
                 v -> Optional.ofNullable(given.get(v)),
-                calibrated::range,
-                new ParameterChooser(calibrated, used));
+                floors::range,
+                new ParameterChooser(calibrated, floors, used));
       }
       List<Layer> found =
           new Rewriter(
