@@ -55,6 +55,14 @@ final class Pass {
     void inTurn(int slot, int sample, Runnable work);
   }
 
+  /** What is executed. Thread-safe. */
+  interface Inputs {
+    int size();
+
+    /** One tensor per input of the graph. */
+    List<Tensor> get(int sample);
+  }
+
   private Pass(int samples, int slots) {
     this.samples = samples;
     this.turns = new int[slots];
@@ -66,8 +74,7 @@ final class Pass {
    * @param graph takes the samples
    * @param slots how many things are kept in order
    */
-  static void run(
-      Graph graph, GraphRunner runner, SampleStore samples, int slots, Viewers viewers) {
+  static void run(Graph graph, GraphRunner runner, Inputs samples, int slots, Viewers viewers) {
     Pass pass = new Pass(samples.size(), slots);
     int threads =
         Math.max(
@@ -108,7 +115,7 @@ final class Pass {
     }
   }
 
-  private void work(GraphRunner.Prepared prepared, SampleStore samples, Viewers viewers) {
+  private void work(GraphRunner.Prepared prepared, Inputs samples, Viewers viewers) {
     int sample = -1;
     try (GraphRunner.Running running = prepared.open()) {
       Viewer viewer = viewers.viewer();

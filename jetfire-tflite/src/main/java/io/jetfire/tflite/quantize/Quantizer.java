@@ -215,7 +215,13 @@ public final class Quantizer {
           Built built =
               build(seen, c, given(given, base, seen.graph()), unclipped, new ArrayList<>());
           refiner(c)
-              .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, train);
+              .refine(
+                  seen.graph().main(),
+                  built.graph().main(),
+                  built.layers(),
+                  seen.calibrated(),
+                  runner,
+                  train);
           double sqnr = sqnr(base, built.graph(), runner, test);
           done.add(String.format(Locale.ROOT, "tried %s: %.2f dB on held-back samples", c, sqnr));
           if (sqnr > best + TIE_DB) {
@@ -233,7 +239,13 @@ public final class Quantizer {
       }
       Built built = build(seen, chosen, given(given, base, seen.graph()), methods, notes);
       refiner(chosen)
-          .refine(seen.graph().main(), built.graph().main(), built.layers(), runner, samples);
+          .refine(
+              seen.graph().main(),
+              built.graph().main(),
+              built.layers(),
+              seen.calibrated(),
+              runner,
+              samples);
       done.add("applied " + chosen);
       return finish(built, done, heldBack, samples.size());
     }
@@ -287,21 +299,26 @@ public final class Quantizer {
     return List.copyOf(all);
   }
 
-  private static Seen prepare(
+  private Seen prepare(
       Graph base, boolean equalize, Selection selection, GraphRunner runner, SampleStore samples) {
     Graph graph = base.copy();
     boolean integer = selection.anyInteger();
-    if (!integer && !equalize) {
+    boolean means = Refiner.meansSuffice(methods);
+    if (!integer && !equalize && !means) {
       return new Seen(graph, Calibrated.none());
     }
-    Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize);
+    Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize, means);
     if (equalize) {
       boolean narrow =
           selection.any(Precision.FULL_INTEGER) || selection.any(Precision.DYNAMIC_RANGE);
       int scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
       graph.main().removeDead();
-      if (scaled > 0 && integer) {
-        calibrated = Calibrated.run(graph.main(), runner, samples, false);
+      if (scaled > 0) {
+        // Nothing that was seen holds any more.
+        calibrated =
+            integer || means
+                ? Calibrated.run(graph.main(), runner, samples, false, means)
+                : Calibrated.none();
       }
     }
     return new Seen(graph, calibrated);

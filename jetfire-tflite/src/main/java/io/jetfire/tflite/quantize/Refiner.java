@@ -58,22 +58,27 @@ final class Refiner {
    * @param source the float subgraph
    * @param target its quantized form, which is changed
    * @param layers in the order of execution
+   * @param calibrated what calibration saw of the float subgraph
    * @param samples what to fit to
    */
   void refine(
       Subgraph source,
       Subgraph target,
       List<Layer> layers,
+      Calibrated calibrated,
       GraphRunner runner,
       SampleStore samples) {
     if (!isNeeded() || layers.isEmpty()) {
+      return;
+    }
+    if (meansSuffice(methods) && correctBiases(target, layers, calibrated, runner)) {
       return;
     }
     try (Walker meant = new Walker(source, runner, samples);
         Walker seen = new Walker(target, runner, samples)) {
       for (int i = 0; i < layers.size(); i++) {
         Layer layer = layers.get(i);
-        if (layer.op().kind() == OpKind.TRANSPOSE_CONV || layer.floatInput().isConstant()) {
+        if (!isFitted(layer)) {
           continue;
         }
         meant.advance(layer.floatInput());
@@ -81,6 +86,47 @@ final class Refiner {
         fit(layer, target, statistics(layer, meant, seen, seed + i));
       }
     }
+  }
+
+  /** Whether nothing but the means of what layers are fed with is made use of. */
+  static boolean meansSuffice(Set<QuantizationMethod> methods) {
+    return methods.contains(QuantizationMethod.BIAS_CORRECTION)
+        && !methods.contains(QuantizationMethod.ERROR_FEEDBACK)
+        && !methods.contains(QuantizationMethod.REGRESSION);
+  }
+
+  /**
+   * Corrects biases with the means that calibration saw in the float network, so that the quantized
+   * one alone is walked.
+   *
+   * @return false if calibration does not know what a layer is fed with; then nothing was changed
+   */
+  private boolean correctBiases(
+      Subgraph target, List<Layer> layers, Calibrated calibrated, GraphRunner runner) {
+    List<Layer> fitted = layers.stream().filter(Refiner::isFitted).toList();
+    if (!fitted.stream().allMatch(l -> calibrated.means(l.floatOp()).isPresent())) {
+      return false;
+    }
+    try (Walker seen = new Walker(target, runner, calibrated.sampled())) {
+      for (Layer layer : fitted) {
+        seen.advance(layer.input());
+        WindowMeans means = WindowMeans.of(layer.floatOp()).orElseThrow();
+        WindowMeans.Sums sums = new WindowMeans.Sums(means);
+        for (int s = 0; s < seen.samples(); s++) {
+          float[] values = seen.read(layer.input(), s);
+          sums.start();
+          sums.take(values, values.length);
+          means.add(sums);
+        }
+        WindowMeans meant = calibrated.means(layer.floatOp()).orElseThrow();
+        fit(layer, target, new Fed(WindowMeans.statistics(means, meant), null));
+      }
+    }
+    return true;
+  }
+
+  private static boolean isFitted(Layer layer) {
+    return layer.op().kind() != OpKind.TRANSPOSE_CONV && !layer.floatInput().isConstant();
   }
 
   /**
@@ -95,12 +141,7 @@ final class Refiner {
     Op op = layer.floatOp();
     Value weights = op.input(OperatorRules.weightInput(op.kind()));
     Windows windows = Windows.of(op, meant.shape(layer.floatInput(), 0), weights);
-    int groups = 1;
-    if (op.kind() == OpKind.DEPTHWISE_CONV_2D) {
-      groups = windows.channels();
-    } else if (op.kind() == OpKind.CONV_2D) {
-      groups = Math.max(1, windows.channels() / weights.shape().dim(3));
-    }
+    int groups = Windows.groups(op, windows, weights);
     boolean regress = methods.contains(QuantizationMethod.REGRESSION);
     boolean second = regress || methods.contains(QuantizationMethod.ERROR_FEEDBACK);
     LayerStatistics statistics =

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The calibration samples as the model takes them, checked, in files. */
-final class SampleStore implements AutoCloseable {
+final class SampleStore implements Pass.Inputs, AutoCloseable {
   private final List<ActivationStore> inputs = new ArrayList<>();
   private final List<String> ids = new ArrayList<>();
   private final List<String> constant = new ArrayList<>();
@@ -132,16 +132,21 @@ final class SampleStore implements AutoCloseable {
   }
 
   /** A view of some of the samples; closing it does nothing. */
-  SampleStore part(int[] indices) {
+  SampleStore part(int[] some) {
+    int[] indices = some.clone();
+    for (int i = 0; i < some.length && chosen.length > 0; i++) {
+      indices[i] = chosen[some[i]];
+    }
     SampleStore view = new SampleStore(indices);
     view.inputs.addAll(inputs);
-    for (int i : indices) {
+    for (int i : some) {
       view.ids.add(ids.get(i));
     }
     return view;
   }
 
-  int size() {
+  @Override
+  public int size() {
     return ids.size();
   }
 
@@ -154,7 +159,8 @@ final class SampleStore implements AutoCloseable {
     return constant;
   }
 
-  List<Tensor> get(int sample) {
+  @Override
+  public List<Tensor> get(int sample) {
     int index = chosen.length == 0 ? sample : chosen[sample];
     List<Tensor> out = new ArrayList<>();
     for (ActivationStore store : inputs) {

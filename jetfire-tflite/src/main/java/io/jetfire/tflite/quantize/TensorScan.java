@@ -4,6 +4,7 @@ import io.jetfire.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Reads one tensor of one sample piece by piece and keeps what statistics need of it.
@@ -45,16 +46,21 @@ final class TensorScan {
     int read(long position, ByteBuffer target);
   }
 
-  /** Takes pieces of a tensor. */
+  /** Takes a tensor in pieces, from its beginning to its end. */
   interface Reader {
+    /** How many values must not be torn apart: the size of the tensor's last dimension. */
+    int unit();
+
+    /** A tensor begins. */
+    void start();
+
     /**
-     * Takes a piece.
+     * Takes the next piece.
      *
      * @param values the piece is at its beginning
      * @param count how many values the piece has
-     * @param first the index of its first value in the tensor
      */
-    void take(float[] values, int count, long first);
+    void take(float[] values, int count);
   }
 
   /** A tensor in memory as a source. */
@@ -76,20 +82,34 @@ final class TensorScan {
    * @param expected how many values it should have
    * @param channels the size of its last dimension, or 0 to leave channels out
    * @param sample the sample's number
+   * @param readers look at all values, too; those that are not finite are given as 0
    * @return false if it has another number of values; then nothing of it may be used
    */
-  boolean scan(Source source, long expected, int channels, int sample) {
-    boolean finite = scan(source, expected, channels, sample, false);
+  boolean scan(
+      Source source, long expected, int channels, int sample, List<? extends Reader> readers) {
+    boolean finite = scan(source, expected, channels, sample, readers, false);
     if (elements == expected && !finite) {
-      scan(source, expected, channels, sample, true);
+      scan(source, expected, channels, sample, readers, true);
     }
     return elements == expected;
   }
 
-  private boolean scan(Source source, long expected, int channels, int sample, boolean careful) {
+  private boolean scan(
+      Source source,
+      long expected,
+      int channels,
+      int sample,
+      List<? extends Reader> readers,
+      boolean careful) {
     int lanes = channels == 0 ? LANES : channels * Math.max(1, LANES / channels);
-    int piece = Math.max(1, PIECE / lanes) * lanes;
-    start(lanes, piece, channels, expected);
+    int unit = channels == 0 ? 1 : lanes;
+    for (Reader reader : readers) {
+      reader.start();
+      unit = Math.max(unit, reader.unit());
+    }
+    int piece = Math.max(1, PIECE / unit) * unit;
+    boolean asFloats = channels > 0 || !readers.isEmpty();
+    start(lanes, piece, channels, asFloats, expected);
     // An odd step walks over all channels, however many there are.
     int step = TensorStatistics.step(expected);
     long pick = step == 1 ? 0 : sample * 7919L % step;
@@ -101,7 +121,7 @@ final class TensorScan {
       }
       bytes.flip();
       bytes.asIntBuffer().get(words, 0, count);
-      if (channels > 0) {
+      if (asFloats) {
         bytes.asFloatBuffer().get(floats, 0, count);
       }
       for (; pick < elements + count; pick += step) {
@@ -120,6 +140,9 @@ final class TensorScan {
       if (channels > 0) {
         moments(floats, count, channelSum, channelSquares);
       }
+      for (Reader reader : readers) {
+        reader.take(floats, count);
+      }
       elements += count;
       if (elements > expected) {
         return true;
@@ -128,12 +151,12 @@ final class TensorScan {
     return finish(lanes, channels);
   }
 
-  private void start(int lanes, int piece, int channels, long expected) {
+  private void start(int lanes, int piece, int channels, boolean asFloats, long expected) {
     if (words.length < piece) {
       bytes = ByteBuffer.allocate(piece * 4).order(ByteOrder.LITTLE_ENDIAN);
       words = new int[piece];
     }
-    if (channels > 0 && floats.length < piece) {
+    if (asFloats && floats.length < piece) {
       floats = new float[words.length];
     }
     if (low.length < lanes) {

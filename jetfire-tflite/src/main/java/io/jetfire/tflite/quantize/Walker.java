@@ -72,25 +72,34 @@ final class Walker implements AutoCloseable {
       }
     }
     List<ActivationStore> made = new ArrayList<>();
-    try (GraphRunner.Running running = runner.open(Segments.extract(ops, inputs, outputs))) {
-      for (Value v : outputs) {
-        ActivationStore store = new ActivationStore(runner.folder());
-        made.add(store);
-        stores.put(v, store);
-      }
-      for (int s = 0; s < samples; s++) {
-        List<Tensor> in = new ArrayList<>();
-        for (Value v : inputs) {
-          in.add(store(v).get(s));
-        }
-        running.run(in);
-        for (int o = 0; o < outputs.size(); o++) {
-          made.get(o).add(running.output(o));
-        }
-      }
+    for (Value v : outputs) {
+      ActivationStore store = new ActivationStore(runner.folder());
+      made.add(store);
+      stores.put(v, store);
     }
+    Pass.run(
+        Segments.extract(ops, inputs, outputs),
+        runner,
+        new Stored(inputs.stream().map(this::store).toList(), samples),
+        outputs.size(),
+        () ->
+            (sample, in, running, order) -> {
+              for (int o = 0; o < made.size(); o++) {
+                ActivationStore store = made.get(o);
+                Tensor tensor = running.output(o);
+                order.inTurn(o, sample, () -> store.add(tensor));
+              }
+            });
     done.addAll(ops);
     release(value);
+  }
+
+  /** What earlier pieces left in files. */
+  private record Stored(List<ActivationStore> stores, int size) implements Pass.Inputs {
+    @Override
+    public List<Tensor> get(int sample) {
+      return stores.stream().map(s -> s.get(sample)).toList();
+    }
   }
 
   private void collect(Value value, Set<Op> needed) {

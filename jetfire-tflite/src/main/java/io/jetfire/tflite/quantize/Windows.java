@@ -76,6 +76,50 @@ final class Windows {
     return new Windows(op, input, weights);
   }
 
+  /** How many groups of channels a layer keeps apart. */
+  static int groups(Op op, Windows windows, Value weights) {
+    return switch (op.kind()) {
+      case DEPTHWISE_CONV_2D -> windows.channels;
+      case CONV_2D -> Math.max(1, windows.channels / weights.shape().dim(3));
+      default -> 1;
+    };
+  }
+
+  /** Whether a column of the kernel ever lies on a column of the input. */
+  boolean seesColumn(int kernelColumn, int column) {
+    return sees(column + left - kernelColumn * dilationWidth, strideWidth, outWidth);
+  }
+
+  /** Whether a row of the kernel ever lies on a row of the input. */
+  boolean seesRow(int kernelRow, int row) {
+    return sees(row + top - kernelRow * dilationHeight, strideHeight, outHeight);
+  }
+
+  private static boolean sees(int start, int stride, int count) {
+    return start >= 0 && start % stride == 0 && start / stride < count;
+  }
+
+  int height() {
+    return height;
+  }
+
+  int width() {
+    return width;
+  }
+
+  int kernelHeight() {
+    return kernelHeight;
+  }
+
+  int kernelWidth() {
+    return kernelWidth;
+  }
+
+  /** Positions in one image; in one row, if the layer is fully connected. */
+  int perImage() {
+    return outHeight * outWidth;
+  }
+
   int positions() {
     return images * outHeight * outWidth;
   }

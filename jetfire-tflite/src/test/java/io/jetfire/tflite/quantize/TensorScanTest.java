@@ -3,6 +3,7 @@ package io.jetfire.tflite.quantize;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.jetfire.Tensor;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -61,7 +62,11 @@ class TensorScanTest {
 
   private static boolean scan(TensorScan scan, float[] values, int expected, int channels) {
     return scan.scan(
-        TensorScan.source(Tensor.ofFloats(values, values.length)), expected, channels, 5);
+        TensorScan.source(Tensor.ofFloats(values, values.length)),
+        expected,
+        channels,
+        5,
+        List.of());
   }
 
   private static void assertExtremes(TensorScan scan, float[] values, int channels) {
