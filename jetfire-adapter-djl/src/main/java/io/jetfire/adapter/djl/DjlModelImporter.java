@@ -50,7 +50,7 @@ public final class DjlModelImporter implements ModelImporter {
     }
     LayoutOptions layout = layout(file, traced, options);
     Graph graph = Lowering.lower(trace, options.batch(), String.valueOf(file.getFileName()));
-    return options.optimize(graph, layout);
+    return options.finish(options.optimize(graph, layout));
   }
 
   private static LayoutOptions layout(Path file, DjlTraceFile traced, ImportOptions options) {

@@ -19,6 +19,8 @@ final class Lowerings {
     QuantizationOps.register(ops);
     LossOps.register(ops);
     SignalOps.register(ops);
+    SpectrumOps.register(ops);
+    RegionOps.register(ops);
     RecurrentOps.register(ops);
     ControlOps.register(ops);
     return ops;

@@ -178,7 +178,7 @@ public final class OnnxImporter implements ModelImporter {
       IntegerOperators.create(shared.scales.stream().map(Scope.Scales::toArray).toList())
           .run(graph);
     }
-    return graph.verify();
+    return options.finish(graph);
   }
 
   private static void checkOpset(OnnxModel model, ImportProblems problems) {

@@ -12,6 +12,7 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Capture;
 import io.jetfire.tflite.importer.lowering.CustomOperator;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;

@@ -9,6 +9,7 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Capture;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.Arrays;

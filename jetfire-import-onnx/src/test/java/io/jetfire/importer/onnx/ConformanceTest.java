@@ -37,7 +37,7 @@ class ConformanceTest {
 
   @ParameterizedTest
   @CsvSource({
-    "node, 932, 851",
+    "node, 932, 859",
     "simple, 23, 14",
     "pytorch-operator, 35, 35",
     "pytorch-converted, 82, 80"

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.importer.ImportOptions;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,7 +55,7 @@ class HostileFileTest {
           }
         }
       }
-      long start = System.nanoTime();
+      long start = cpuNanos();
       try {
         OnnxImporter.create()
             .read(
@@ -67,7 +68,7 @@ class HostileFileTest {
       } catch (RuntimeException | Error e) {
         throw new AssertionError("mutant " + i + " of seed " + seed + " ended in " + e, e);
       }
-      assertThat(System.nanoTime() - start).as("mutant %d", i).isLessThan(10_000_000_000L);
+      assertThat(cpuNanos() - start).as("mutant %d", i).isLessThan(10_000_000_000L);
     }
     assertThat(refused).isGreaterThan(mutants / 4);
   }
@@ -81,5 +82,10 @@ class HostileFileTest {
   @Tag("proof")
   void tenThousandMutants() throws IOException {
     mutate(10_000, 2);
+  }
+
+  /** What this thread has computed, however busy the machine is otherwise. */
+  private static long cpuNanos() {
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
   }
 }

@@ -1,9 +1,11 @@
 package io.jetfire.importer.onnx;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.jetfire.Delegate;
 import io.jetfire.Tensor;
+import io.jetfire.UnsupportedModelException;
 import io.jetfire.runtime.TfliteRuntimeProvider;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.testkit.TestProviderContext;
@@ -30,13 +32,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** LSTM, GRU and RNN against ONNX Runtime, several calls in a row. */
 @SuppressWarnings("NullAway.Init") // JUnit fills the folder, create() the runtime.
 class RecurrentTest {
-  private static final int STEPS = 7;
   private static final int BATCH = 2;
   private static final int FEATURES = 5;
   private static final int HIDDEN = 4;
 
   @TempDir Path folder;
   private final Random random = new Random(4);
+  private int steps = 7;
   private ModelRuntime runtime;
 
   @BeforeEach
@@ -95,8 +97,8 @@ class RecurrentTest {
             .add(5, OnnxBytes.floats("b", values(d * 2 * gates * HIDDEN, 1), d, 2 * gates * HIDDEN))
             .add(5, OnnxBytes.floats("h0", values(d * BATCH * HIDDEN, initial), d, BATCH, HIDDEN))
             .add(5, OnnxBytes.floats("c0", values(d * BATCH * HIDDEN, initial), d, BATCH, HIDDEN))
-            .add(11, OnnxBytes.value("x", 1, STEPS, BATCH, FEATURES))
-            .add(12, OnnxBytes.value("y", 1, STEPS, d, BATCH, HIDDEN))
+            .add(11, OnnxBytes.value("x", 1, steps, BATCH, FEATURES))
+            .add(12, OnnxBytes.value("y", 1, steps, d, BATCH, HIDDEN))
             .add(12, OnnxBytes.value("h", 1, d, BATCH, HIDDEN));
     if (cell) {
       graph.add(12, OnnxBytes.value("c", 1, d, BATCH, HIDDEN));
@@ -111,8 +113,8 @@ class RecurrentTest {
     List<Map<String, Tensor>> inputs = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       float scale = i == 1 ? 20 : 1;
-      float[] x = values(STEPS * BATCH * FEATURES, scale);
-      inputs.add(Map.of("x", Tensor.ofFloats(x, STEPS, BATCH, FEATURES)));
+      float[] x = values(steps * BATCH * FEATURES, scale);
+      inputs.add(Map.of("x", Tensor.ofFloats(x, steps, BATCH, FEATURES)));
     }
     for (Delegate delegate : List.of(Delegate.CPU, Delegate.XNNPACK)) {
       List<Map<String, Tensor>> found = Runs.run(runtime, folder, graph, delegate, inputs);
@@ -157,5 +159,42 @@ class RecurrentTest {
   void gruAndPlainLayersAreUnrolled(String direction) throws IOException {
     compare(model("GRU", 3, direction, 0.5f, false));
     compare(model("RNN", 1, direction, 0, false));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"forward", "reverse", "bidirectional"})
+  void longSequencesBecomeALoop(String direction) throws IOException {
+    steps = 40;
+    for (Graph g :
+        List.of(
+            compare(model("GRU", 3, direction, 0.5f, false)),
+            compare(model("RNN", 1, direction, 0, false)),
+            compare(model("LSTM", 4, direction, 0.5f, true)))) {
+      assertThat(kinds(g)).contains(OpKind.WHILE);
+      assertThat(g.subgraphs().stream().mapToInt(s -> s.ops().size()).sum()).isLessThan(90);
+    }
+  }
+
+  @Test
+  void weightsWithAProjectionAreRefused() {
+    OnnxBytes node = OnnxBytes.node("LSTM", "y", "x", "w", "u");
+    byte[] model =
+        OnnxBytes.model(
+            OnnxBytes.message()
+                .add(1, node.attribute("hidden_size", HIDDEN))
+                .add(5, OnnxBytes.floats("w", values(4 * HIDDEN * 5, 1), 1, 4 * HIDDEN, 5))
+                .add(5, OnnxBytes.floats("u", values(4 * HIDDEN * 3, 1), 1, 4 * HIDDEN, 3))
+                .add(11, OnnxBytes.value("x", 1, 7, BATCH, FEATURES))
+                .add(12, OnnxBytes.value("y", 1, 7, 1, BATCH, 3)));
+    assertThatThrownBy(
+            () ->
+                OnnxImporter.create()
+                    .read(
+                        ByteBuffer.wrap(model),
+                        ExternalData.none(),
+                        "test",
+                        ImportOptions.defaults()))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("projections");
   }
 }

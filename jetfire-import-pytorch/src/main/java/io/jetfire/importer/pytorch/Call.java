@@ -518,6 +518,11 @@ final class Call {
     return dims;
   }
 
+  /** Whether anything reads a result. */
+  boolean isUsed(int output) {
+    return wants(output) && scope.isUsed(outputs.get(output));
+  }
+
   boolean wants(int output) {
     return output < outputs.size() && !outputs.get(output).isEmpty();
   }

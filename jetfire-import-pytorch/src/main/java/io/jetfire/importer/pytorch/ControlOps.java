@@ -2,14 +2,17 @@ package io.jetfire.importer.pytorch;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Capture;
+import io.jetfire.tflite.importer.lowering.ControlFlow;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Operators that have graphs as arguments. A branch whose condition is known only at run time
- * becomes both bodies and a choice of their results.
+ * Operators that have graphs as arguments: branches and loops become IF and WHILE, unless the
+ * condition is known now.
  */
 final class ControlOps {
   private ControlOps() {}
@@ -19,31 +22,92 @@ final class ControlOps {
     ops.put("higher_order.wrap_with_set_grad_enabled", ControlOps::wrapped);
     ops.put("higher_order.wrap_with_autocast", ControlOps::wrapped);
     ops.put("higher_order.hints_wrapper", ControlOps::wrapped);
-    for (String loop : List.of("while_loop", "scan", "map_impl", "associative_scan")) {
-      ops.put(
-          "higher_order." + loop,
-          c -> {
-            throw new Refusal(
-                "its number of rounds is known only while the model runs",
-                "write the loop in Python, which export unrolls");
-          });
-    }
+    ops.put("higher_order.while_loop", ControlOps::whileLoop);
+    ops.put("higher_order.map_impl", ControlOps::map);
+    ops.put("higher_order.scan", ControlOps::scan);
+    ops.put(
+        "higher_order.associative_scan",
+        c -> {
+          throw new Refusal(
+              "it combines elements in an order of its own", "use scan, or cumsum and the like");
+        });
   }
 
   private static void branch(Call c) {
-    Value condition = c.tensor(c.argumentNames().get(0));
-    List<Value> operands = c.operands(c.argumentNames().get(3));
+    List<String> names = c.argumentNames();
+    Value condition = c.tensor(names.get(0));
+    List<Value> operands = c.operands(names.get(3));
     if (condition.isConstant()) {
       boolean then = condition.longs()[0] != 0;
-      c.out(inlined(c, c.graph(c.argumentNames().get(then ? 1 : 2)), operands));
+      c.out(inlined(c, c.graph(names.get(then ? 1 : 2)), operands));
       return;
     }
-    // Operators have no effects besides their results: both branches run, one result is taken.
-    List<Value> one = inlined(c, c.graph(c.argumentNames().get(1)), operands);
-    List<Value> other = inlined(c, c.graph(c.argumentNames().get(2)), operands);
-    for (int i = 0; i < Math.min(one.size(), other.size()); i++) {
-      c.out(i, c.b.select(c.b.reshape(condition), one.get(i), other.get(i)));
+    c.out(
+        ControlFlow.choose(
+            c.b,
+            c.label(),
+            condition,
+            (none, outer) -> inlined(c, c.graph(names.get(1)), passed(operands, outer)),
+            (none, outer) -> inlined(c, c.graph(names.get(2)), passed(operands, outer))));
+  }
+
+  private static List<Value> passed(List<Value> operands, Capture outer) {
+    return operands.stream().map(outer::of).toList();
+  }
+
+  private static List<Value> joined(List<Value> first, List<Value> second) {
+    List<Value> all = new ArrayList<>(first);
+    all.addAll(second);
+    return all;
+  }
+
+  /** Arguments: the condition, the body, the states, what else both read. */
+  private static void whileLoop(Call c) {
+    List<String> names = c.argumentNames();
+    List<Value> more = names.size() > 3 ? c.operands(names.get(3)) : List.of();
+    c.out(
+        ControlFlow.asLongAs(
+            c.b,
+            c.label(),
+            c.operands(names.get(2)),
+            (states, outer) ->
+                inlined(c, c.graph(names.get(0)), joined(states, passed(more, outer))),
+            (states, outer) ->
+                inlined(c, c.graph(names.get(1)), joined(states, passed(more, outer)))));
+  }
+
+  /** Arguments: the body, what it runs over, what else it reads. */
+  private static void map(Call c) {
+    List<String> names = c.argumentNames();
+    over(c, names.get(0), List.of(), c.operands(names.get(1)), c.operands(names.get(2)));
+  }
+
+  /** Arguments: the body, the first states, what it runs over, what else it reads. */
+  private static void scan(Call c) {
+    List<String> names = c.argumentNames();
+    List<Value> more = names.size() > 3 ? c.operands(names.get(3)) : List.of();
+    over(c, names.get(0), c.operands(names.get(1)), c.operands(names.get(2)), more);
+  }
+
+  /** Runs a body over the first dimension of tensors. */
+  private static void over(
+      Call c, String body, List<Value> first, List<Value> data, List<Value> more) {
+    if (data.isEmpty()) {
+      throw new Refusal("it runs over no tensors", "export the program anew");
     }
+    int rounds = Build.fixedFrom(data.get(0), 0)[0];
+    c.out(
+        ControlFlow.times(
+            c.b,
+            c.label(),
+            rounds,
+            first,
+            (states, round, outer) -> {
+              List<Value> arguments = new ArrayList<>(states);
+              data.forEach(v -> arguments.add(c.b.gather(outer.of(v), round, 0)));
+              arguments.addAll(passed(more, outer));
+              return inlined(c, c.graph(body), arguments);
+            }));
   }
 
   /** A body that runs as it is: switches of gradients and of automatic precision. */

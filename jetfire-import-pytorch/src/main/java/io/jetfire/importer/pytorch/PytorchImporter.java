@@ -120,7 +120,7 @@ public final class PytorchImporter implements ModelImporter {
     if (options.isOptimized()) {
       IntegerOperators.create(shared.scales).run(graph);
     }
-    return graph.verify();
+    return options.finish(graph);
   }
 
   /** One program while it is read. */

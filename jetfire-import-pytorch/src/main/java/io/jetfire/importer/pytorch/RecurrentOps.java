@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** LSTM, GRU and plain recurrent layers, unrolled over their steps. */
+/** LSTM, GRU and plain recurrent layers. */
 final class RecurrentOps {
   private RecurrentOps() {}
 
@@ -84,7 +84,7 @@ final class RecurrentOps {
         Recurrent.Result result = r.run(x);
         done.add(result);
         hidden.add(result.hidden());
-        Value cell = result.cell();
+        Value cell = kind == Kind.LSTM && c.isUsed(2) ? result.cell() : null;
         if (cell != null) {
           cells.add(cell);
         }
@@ -94,7 +94,7 @@ final class RecurrentOps {
     Value y = batched ? (batchFirst ? c.b.transpose(x, 1, 0, 2) : x) : c.b.squeeze(x, 1);
     c.out(0, y);
     c.out(1, last(c, hidden, batched));
-    if (kind == Kind.LSTM) {
+    if (!cells.isEmpty()) {
       c.out(2, last(c, cells, batched));
     }
   }

@@ -155,6 +155,11 @@ final class Scope {
     absent.put(name, reason);
   }
 
+  /** Whether an operator or a result of the graph reads a name. */
+  boolean isUsed(String name) {
+    return lastUses.containsKey(name);
+  }
+
   boolean isDefined(String name) {
     return values.containsKey(name) || stored.containsKey(name);
   }

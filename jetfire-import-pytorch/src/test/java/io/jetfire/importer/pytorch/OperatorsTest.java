@@ -331,4 +331,95 @@ class OperatorsTest {
     // The ends are those of 8 bits: (127 - 3) / 2 and (-128 - 3) / 2.
     assertThat(run(file, x).toFloatArray()).containsExactly(0.5f, -0.5f, 0, 1.5f, 62, -65.5f);
   }
+
+  private static ProgramFile scaled(String target, int other) {
+    return program(Types.FLOAT, dims(2, 3))
+        .input("k", Types.FLOAT, dims(3))
+        .call("torch.ops.aten." + target, "z", Types.FLOAT, dims(2, 3), self("x"), second(other))
+        .call(
+            "torch.ops.aten.add.Tensor",
+            "y",
+            Types.FLOAT,
+            dims(2, 3),
+            self("z"),
+            ProgramFile.tensor("other", "k"))
+        .output("y");
+  }
+
+  private static String second(int v) {
+    return number("other", v);
+  }
+
+  @Test
+  void loopsAndBranchesRunAsTheirOperatorsSay() throws IOException {
+    // while (sum(x) < 100): x = 2 x + k, with k = [0, 1, 0]
+    ProgramFile goes =
+        program(Types.FLOAT, dims(2, 3))
+            .input("k", Types.FLOAT, dims(3))
+            .call("torch.ops.aten.sum.default", "all", Types.FLOAT, "", self("x"))
+            .call("torch.ops.aten.lt.Scalar", "less", Types.BOOL, "", self("all"), second(100))
+            .output("less");
+    ProgramFile loop =
+        program(Types.FLOAT, dims(2, 3))
+            .input("k", Types.FLOAT, dims(3))
+            .call(
+                "torch.ops.higher_order.while_loop",
+                "y",
+                Types.FLOAT,
+                dims(2, 3),
+                goes.asArgument(),
+                scaled("mul.Tensor", 2).asArgument(),
+                ProgramFile.operands("x"),
+                ProgramFile.operands("k"))
+            .output("y");
+    Tensor k = Tensor.ofFloats(new float[] {0, 1, 0}, 3);
+    // sums: 21, 44, 90, 182
+    assertThat(run(loop, SIX, k).toFloatArray()).containsExactly(8, 23, 24, 32, 47, 48);
+    Tensor large = Tensor.ofFloats(new float[] {100, 0, 0, 0, 0, 0}, 2, 3);
+    assertThat(run(loop, large, k).toFloatArray()).containsExactly(100, 0, 0, 0, 0, 0);
+
+    ProgramFile choice =
+        program(Types.FLOAT, dims(2, 3))
+            .input("k", Types.FLOAT, dims(3))
+            .call("torch.ops.aten.sum.default", "all", Types.FLOAT, "", self("x"))
+            .call("torch.ops.aten.lt.Scalar", "less", Types.BOOL, "", self("all"), second(100))
+            .call(
+                "torch.ops.higher_order.cond",
+                "y",
+                Types.FLOAT,
+                dims(2, 3),
+                ProgramFile.tensor("", "less"),
+                scaled("mul.Tensor", 3).asArgument(),
+                scaled("sub.Tensor", 1).asArgument(),
+                ProgramFile.operands("x", "k"))
+            .output("y");
+    assertThat(run(choice, SIX, k).toFloatArray()).containsExactly(3, 7, 9, 12, 16, 18);
+    assertThat(run(choice, large, k).toFloatArray()).containsExactly(99, 0, -1, -1, 0, -1);
+
+    ProgramFile row =
+        program(Types.FLOAT, dims(3))
+            .input("k", Types.FLOAT, dims(3))
+            .call(
+                "torch.ops.aten.mul.Tensor",
+                "y",
+                Types.FLOAT,
+                dims(3),
+                self("x"),
+                ProgramFile.tensor("other", "k"))
+            .output("y");
+    ProgramFile map =
+        program(Types.FLOAT, dims(2, 3))
+            .input("k", Types.FLOAT, dims(3))
+            .call(
+                "torch.ops.higher_order.map_impl",
+                "y",
+                Types.FLOAT,
+                dims(2, 3),
+                row.asArgument(),
+                ProgramFile.operands("x"),
+                ProgramFile.operands("k"))
+            .output("y");
+    assertThat(run(map, SIX, Tensor.ofFloats(new float[] {1, 10, 100}, 3)).toFloatArray())
+        .containsExactly(1, 20, 300, 4, 50, 600);
+  }
 }

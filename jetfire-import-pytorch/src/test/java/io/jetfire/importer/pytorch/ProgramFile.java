@@ -20,6 +20,7 @@ import java.util.zip.ZipOutputStream;
 /** Writes small programs as torch.export.save does, for tests. */
 final class ProgramFile {
   private final List<String> inputSpecs = new ArrayList<>();
+  private final List<String> inputs = new ArrayList<>();
   private final List<String> values = new ArrayList<>();
   private final List<String> nodes = new ArrayList<>();
   private final List<String> outputs = new ArrayList<>();
@@ -63,6 +64,7 @@ final class ProgramFile {
 
   ProgramFile input(String name, int type, String sizes) {
     inputSpecs.add("{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"" + name + "\"}}}}");
+    inputs.add("{\"as_tensor\":{\"name\":\"" + name + "\"}}");
     return value(name, type, sizes);
   }
 
@@ -126,14 +128,38 @@ final class ProgramFile {
     return this;
   }
 
-  String program() {
-    return "{\"graph_module\":{\"graph\":{\"inputs\":[],\"outputs\":["
+  /** This program as the argument of an operator that runs it. */
+  String asArgument() {
+    return argument("", "\"as_graph\":{\"name\":\"body\",\"graph\":" + graph() + "}");
+  }
+
+  /** The argument of such an operator that names tensors. */
+  static String operands(String... names) {
+    return argument(
+        "",
+        "\"as_tensors\":["
+            + Arrays.stream(names)
+                .map(n -> "{\"name\":\"" + n + "\"}")
+                .collect(Collectors.joining(","))
+            + "]");
+  }
+
+  private String graph() {
+    return "{\"inputs\":["
+        + String.join(",", inputs)
+        + "],\"outputs\":["
         + String.join(",", outputs)
         + "],\"nodes\":["
         + String.join(",", nodes)
         + "],\"tensor_values\":{"
         + String.join(",", values)
-        + "},\"sym_int_values\":{}},\"signature\":{\"input_specs\":["
+        + "},\"sym_int_values\":{}}";
+  }
+
+  String program() {
+    return "{\"graph_module\":{\"graph\":"
+        + graph()
+        + ",\"signature\":{\"input_specs\":["
         + String.join(",", inputSpecs)
         + "],\"output_specs\":["
         + String.join(",", outputSpecs)

@@ -55,6 +55,6 @@ final class Edges {
     graph.subgraphs().forEach(Subgraph::removeDead);
     graph.verify();
     options.optimize(graph);
-    return graph.verify();
+    return options.finish(graph);
   }
 }

@@ -69,8 +69,28 @@ final class Hdf5 {
     } catch (OutOfMemoryError e) {
       throw broken("it declares more data than memory holds", e);
     } catch (LinkageError e) {
-      throw broken("it uses a compression without a decoder (" + e.getMessage() + ")", e);
+      throw new UnsupportedModelException(
+          "The HDF5 file cannot be read: " + missing(String.valueOf(e.getMessage())), e);
     }
+  }
+
+  /** What to add for a class that the reader of HDF5 files does not find. */
+  static String missing(String found) {
+    String name = found.replace('/', '.');
+    String artifact =
+        name.contains("org.apache.commons.lang3")
+            ? "org.apache.commons:commons-lang3"
+            : name.contains("com.ning.compress")
+                ? "com.ning:compress-lzf"
+                : name.contains("jpountz")
+                    ? "at.yawk.lz4:lz4-java"
+                    : name.contains("org.slf4j") ? "org.slf4j:slf4j-api" : "";
+    return "the class "
+        + name
+        + " is not on the class path, which io.jhdf:jhdf needs "
+        + (artifact.isEmpty()
+            ? "for it, perhaps to decode a compression; save the model without compression"
+            : "for it; add the artifact " + artifact);
   }
 
   private static UnsupportedModelException broken(String found, @Nullable Throwable cause) {

@@ -22,7 +22,8 @@ final class KerasAttention {
 
   static void register(Map<String, KerasLayer> layers) {
     layers.put("MultiHeadAttention", KerasAttention::multiHead);
-    layers.put("Attention", KerasLayer.of(KerasAttention::dot));
+    layers.put("Attention", KerasLayer.of(c -> single(c, c.text("score_mode", "dot"))));
+    layers.put("AdditiveAttention", KerasLayer.of(c -> single(c, "additive")));
   }
 
   private static boolean isTrue(Object argument) {
@@ -34,7 +35,7 @@ final class KerasAttention {
   }
 
   private static List<Value> multiHead(Call c) {
-    c.model.requireNoMask();
+    c.model.requireNoMask(c.tensors());
     if (c.flag("use_gate", false) || c.isSet("sliding_window")) {
       throw new Refusal("gated or windowed attention", "use plain attention");
     }
@@ -141,23 +142,44 @@ final class KerasAttention {
     return b.floats(Shape.of(rows, columns), m);
   }
 
-  /** Dot-product attention without projections: query, value, and key if it differs. */
-  private static Value dot(Call c) {
-    c.model.requireNoMask();
+  /** Attention without projections: query, value, and key if it differs. */
+  private static Value single(Call c, String mode) {
+    c.model.requireNoMask(c.tensors());
     List<Value> all = c.tensors();
-    if (all.size() < 2 || !c.text("score_mode", "dot").equals("dot")) {
-      throw new Refusal("attention of " + all.size() + " tensors", "use two or three, and dot");
+    if (all.size() < 2) {
+      throw new Refusal("attention of one tensor", "give it query and value");
     }
     Value query = all.get(0);
     Value value = all.get(1);
     Value key = all.size() > 2 ? all.get(2) : value;
-    Value scores = c.b.emit(Op.of(OpKind.BATCH_MATMUL).set("adj_y", true).inputs(query, key));
-    if (c.flag("use_scale", false)) {
-      scores = c.b.mul(scores, c.weight(0, "scale"));
-    }
+    boolean scaled = c.flag("use_scale", mode.equals("additive"));
+    Value scores =
+        switch (mode) {
+          case "dot" -> {
+            Value dots = c.b.emit(Op.of(OpKind.BATCH_MATMUL).set("adj_y", true).inputs(query, key));
+            yield scaled ? c.b.mul(dots, c.weight(0, "scale")) : dots;
+          }
+          case "concat" -> {
+            Value sums = sums(c, query, key);
+            Value w = c.weight(scaled ? 1 : 0, "concat_score_weight");
+            yield c.b.mul(tanh(c, scaled ? c.b.mul(sums, c.weight(0, "scale")) : sums, null), w);
+          }
+          case "additive" -> tanh(c, sums(c, query, key), scaled ? c.weight(0, "scale") : null);
+          default -> throw new Refusal("the score mode '" + mode + "'", "use dot or concat");
+        };
     if (c.flag("causal", false) || isTrue(c.named.getOrDefault("use_causal_mask", List.of()))) {
       scores = c.b.add(scores, causalMask(c.b, scores));
     }
     return c.b.matMul(c.b.softmax(scores), value);
+  }
+
+  /** Every query with every key. */
+  private static Value sums(Call c, Value query, Value key) {
+    return c.b.add(c.b.unsqueeze(query, 2), c.b.unsqueeze(key, 1));
+  }
+
+  private static Value tanh(Call c, Value x, @Nullable Value weights) {
+    Value y = c.b.unary(OpKind.TANH, x);
+    return c.b.reduce(OpKind.SUM, weights == null ? y : c.b.mul(y, weights), false, 3);
   }
 }

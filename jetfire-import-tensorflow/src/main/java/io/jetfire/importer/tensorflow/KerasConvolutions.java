@@ -1,12 +1,16 @@
 package io.jetfire.importer.tensorflow;
 
 import io.jetfire.importer.tensorflow.Spatial.Geometry;
+import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Padding;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
+import io.jetfire.tflite.importer.lowering.Matrices;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -36,6 +40,7 @@ final class KerasConvolutions {
       for (String name : new String[] {"GlobalMaxPooling" + d, "GlobalMaxPool" + d}) {
         layers.put(name, KerasLayer.of(c -> global(c, n, OpKind.REDUCE_MAX)));
       }
+      layers.put("AdaptiveAveragePooling" + d, KerasLayer.of(c -> adaptive(c, n)));
       for (String name : new String[] {"GlobalAveragePooling" + d, "GlobalAvgPool" + d}) {
         layers.put(name, KerasLayer.of(c -> global(c, n, OpKind.MEAN)));
       }
@@ -160,16 +165,51 @@ final class KerasConvolutions {
     return channelsLast(c, x -> Spatial.pool(c.b, x, kind, size, g));
   }
 
+  /** Means of windows that cover the input evenly, one dimension after the other. */
+  private static Value adaptive(Call c, int rank) {
+    return channelsLast(
+        c,
+        x -> {
+          int[] out = c.ints("output_size", rank, 1);
+          int[] in = Build.fixedFrom(x, 1);
+          Value y = x;
+          for (int i = 0; i < rank; i++) {
+            int n = in[i + 1];
+            float[] means = new float[Build.count(out[i], n)];
+            for (int k = 0; k < out[i]; k++) {
+              int from = k * n / out[i];
+              int to = ((k + 1) * n + out[i] - 1) / out[i];
+              for (int j = from; j < to; j++) {
+                means[k * n + j] = 1f / (to - from);
+              }
+            }
+            String dims = "bhwdc".replaceAll(rank == 1 ? "[wd]" : rank == 2 ? "d" : "-", "");
+            char at = dims.charAt(i + 1);
+            y =
+                Matrices.einsum(
+                    c.b,
+                    dims + ",z" + at + "->" + dims.replace(at, 'z'),
+                    List.of(y, c.b.floats(Shape.of(out[i], n), means)));
+          }
+          return y;
+        });
+  }
+
   private static Value global(Call c, int rank, OpKind kind) {
-    if (rank == 1) {
-      c.model.requireNoMask();
-    }
     Value x = c.floatX();
+    Value mask = rank == 1 && kind == OpKind.MEAN ? c.model.mask(c.x()) : null;
     int first = c.channelsFirst() ? 2 : 1;
     if (Build.rank(x) != rank + 2) {
       throw new Refusal("its input is " + x.shape(), "give it " + (rank + 2) + " dimensions");
     }
     int[] axes = IntStream.range(first, first + rank).toArray();
-    return c.b.reduce(kind, x, c.flag("keepdims", false), axes);
+    boolean keep = c.flag("keepdims", false);
+    if (mask != null) {
+      Value counts = c.b.unsqueeze(c.b.cast(mask, ElementType.FLOAT32), c.channelsFirst() ? 1 : 2);
+      return c.b.div(
+          c.b.reduce(OpKind.SUM, c.b.mul(x, counts), keep, axes),
+          c.b.reduce(OpKind.SUM, counts, keep, axes));
+    }
+    return c.b.reduce(kind, x, keep, axes);
   }
 }

@@ -69,16 +69,13 @@ final class KerasElementwise {
         "Masking",
         KerasLayer.of(
             c -> {
-              c.model.masks(c.model.path());
               Value x = c.floatX();
               Value other = c.b.compare(OpKind.NOT_EQUAL, x, c.b.scalar(c.real("mask_value", 0)));
-              Value kept =
-                  c.b.reduce(
-                      OpKind.REDUCE_MAX,
-                      c.b.cast(other, ElementType.FLOAT32),
-                      true,
-                      Build.rank(x) - 1);
-              return c.b.mul(x, kept);
+              Value any = c.b.reduce(OpKind.REDUCE_ANY, other, false, Build.rank(x) - 1);
+              Value kept = c.b.unsqueeze(c.b.cast(any, ElementType.FLOAT32), Build.rank(x) - 1);
+              Value masked = c.b.mul(x, kept);
+              c.model.mask(masked, any);
+              return masked;
             }));
     layers.put(
         "Activation",
@@ -95,6 +92,8 @@ final class KerasElementwise {
               Value above = c.b.compare(OpKind.GREATER, x, c.b.scalar(c.real("theta", 1)));
               return c.b.select(above, x, c.b.scalar(0));
             }));
+    layers.put("Discretization", KerasLayer.of(KerasElementwise::discretization));
+    layers.put("CategoryEncoding", KerasLayer.of(KerasElementwise::categories));
     layers.put("PReLU", KerasLayer.of(KerasElementwise::prelu));
     layers.put("Softmax", KerasLayer.of(KerasElementwise::softmax));
     layers.put("Rescaling", KerasLayer.of(KerasElementwise::rescaling));
@@ -164,11 +163,13 @@ final class KerasElementwise {
   }
 
   private static Value embedding(Call c) {
-    if (c.flag("mask_zero", false)) {
-      c.model.masks(c.model.path());
-    }
     Value table = c.weight(0, "embeddings");
-    return c.b.gather(table, c.b.cast(c.x(), ElementType.INT32), 0);
+    Value words = c.b.cast(c.x(), ElementType.INT32);
+    Value vectors = c.b.gather(table, words, 0);
+    if (c.flag("mask_zero", false)) {
+      c.model.mask(vectors, c.b.compare(OpKind.NOT_EQUAL, words, c.b.scalar(ElementType.INT32, 0)));
+    }
+    return vectors;
   }
 
   private static Value prelu(Call c) {
@@ -209,19 +210,69 @@ final class KerasElementwise {
   }
 
   /** A product summed over one axis of each, the batch kept. */
+  private static Value normalized(Call c, Value x, int axis) {
+    Value squares = c.b.reduce(OpKind.SUM, c.b.square(x), true, axis);
+    return c.b.div(x, Functions.sqrt(c.b, c.b.max(squares, 1e-12)));
+  }
+
+  /** The number of boundaries that are not above each element. */
+  private static Value discretization(Call c) {
+    JsonNode given = c.config.path("bin_boundaries");
+    if (!given.isArray() || !c.text("output_mode", "int").equals("int")) {
+      throw new Refusal("bins that are not given as numbers", "use the output mode int");
+    }
+    float[] boundaries = new float[Build.count(given.size())];
+    for (int i = 0; i < boundaries.length; i++) {
+      boundaries[i] = (float) given.get(i).asDouble();
+    }
+    Value x = c.floatX();
+    Value above =
+        c.b.compare(
+            OpKind.GREATER_EQUAL,
+            c.b.unsqueeze(x, Build.rank(x)),
+            c.b.floats(Shape.of(boundaries.length), boundaries));
+    return c.b.reduce(OpKind.SUM, c.b.cast(above, ElementType.INT32), false, Build.rank(x));
+  }
+
+  private static Value categories(Call c) {
+    int tokens = c.integer("num_tokens", 0);
+    int[] numbers = new int[Build.count(tokens)];
+    for (int i = 0; i < tokens; i++) {
+      numbers[i] = i;
+    }
+    Value x = c.b.cast(c.x(), ElementType.INT32);
+    int rank = Build.rank(x);
+    String mode = c.text("output_mode", "multi_hot");
+    if (rank != 2 || c.tensors().size() != 1) {
+      throw new Refusal("categories of " + x.shape(), "give it batch and categories");
+    }
+    Value hot =
+        c.b.cast(
+            c.b.compare(OpKind.EQUAL, c.b.unsqueeze(x, rank), c.b.ints(numbers)),
+            ElementType.FLOAT32);
+    boolean one = x.shape().dim(1) == 1;
+    return switch (mode) {
+      case "multi_hot" -> c.b.reduce(OpKind.REDUCE_MAX, hot, false, 1);
+      case "count" -> c.b.reduce(OpKind.SUM, hot, false, 1);
+      case "one_hot" -> one ? c.b.squeeze(hot, 1) : hot;
+      default -> throw new Refusal("the output mode '" + mode + "'", "use multi_hot or one_hot");
+    };
+  }
+
   private static Value dot(Call c) {
     List<Value> all = c.tensors();
     if (all.size() != 2) {
       throw new Refusal("a dot product of " + all.size() + " tensors", "use two");
-    }
-    if (c.flag("normalize", false)) {
-      throw new Refusal("a dot product of normalized tensors", "use UnitNormalization before");
     }
     Value x = all.get(0);
     Value y = all.get(1);
     int[] given = Call.ints(c.config.path("axes"));
     int ax = Build.axis(given[0], Build.rank(x));
     int ay = Build.axis(given[given.length - 1], Build.rank(y));
+    if (c.flag("normalize", false)) {
+      x = normalized(c, x, ax);
+      y = normalized(c, y, ay);
+    }
     StringBuilder left = new StringBuilder("a");
     StringBuilder right = new StringBuilder("a");
     StringBuilder out = new StringBuilder("a");

@@ -147,6 +147,20 @@ final class KerasFunctions {
                     Reductions.argument(
                         c.b, x(c), OpKind.ARG_MAX, Build.axis(axis(c, -1), Build.rank(x(c)))),
                     ElementType.INT32)));
+    f.put("oneslike", KerasLayer.of(c -> filled(c, 1)));
+    f.put("zeroslike", KerasLayer.of(c -> filled(c, 0)));
+    f.put("sign", KerasLayer.of(c -> Functions.sign(c.b, x(c))));
+    f.put("logsumexp", KerasLayer.of(c -> Reductions.logSumExp(c.b, x(c), keeps(c), axes(c))));
+    f.put("norm", KerasLayer.of(KerasFunctions::norm));
+    f.put("normalize", KerasLayer.of(KerasFunctions::normalize));
+    f.put("repeat", KerasLayer.of(KerasFunctions::repeat));
+    f.put("roll", KerasLayer.of(KerasFunctions::roll));
+    f.put(
+        "cumsum",
+        KerasLayer.of(
+            c ->
+                Reductions.cumulativeSum(
+                    c.b, x(c), Build.axis(axis(c, 0), Build.rank(x(c))), false, false)));
     compare(f, OpKind.GREATER, "greater");
     compare(f, OpKind.GREATER_EQUAL, "greaterequal");
     compare(f, OpKind.LESS, "less");
@@ -214,6 +228,56 @@ final class KerasFunctions {
 
   private static boolean keeps(Call c) {
     return flag(c, "keepdims", false) || flag(c, "keep_dims", false);
+  }
+
+  private static Value filled(Call c, double value) {
+    Value x = x(c);
+    // Keeps the shape even where it is open.
+    return c.b.add(c.b.mul(x, 0), value);
+  }
+
+  private static Value euclidean(Call c, Value x, boolean keep, int... axes) {
+    return Functions.sqrt(c.b, c.b.reduce(OpKind.SUM, c.b.square(x), keep, axes));
+  }
+
+  private static Value norm(Call c) {
+    JsonNode order = parameter(c, "ord");
+    if (order != null && !order.isNull() && order.asText().matches("[^2]|..+")) {
+      throw new Refusal("a norm of order " + order, "use the Euclidean norm");
+    }
+    return euclidean(c, x(c), keeps(c), axes(c));
+  }
+
+  private static Value normalize(Call c) {
+    if (number(c, 2, "order") != 2) {
+      throw new Refusal("a norm of order " + parameter(c, "order"), "use the Euclidean norm");
+    }
+    Value x = x(c);
+    double epsilon = number(c, 1e-7, "epsilon");
+    int along = Build.axis(axis(c, -1), Build.rank(x));
+    return c.b.div(x, c.b.max(euclidean(c, x, true, along), epsilon));
+  }
+
+  private static Value repeat(Call c) {
+    Value x = x(c);
+    int times = need(c, "repeats")[0];
+    int along = Build.axis(axis(c, 0), Build.rank(x));
+    int[] d = Build.fixedFrom(x, 0);
+    int[] repeats = new int[d.length + 1];
+    Arrays.fill(repeats, 1);
+    repeats[along + 1] = times;
+    d[along] = Math.multiplyExact(d[along], times);
+    return c.b.reshape(c.b.tile(c.b.unsqueeze(x, along + 1), c.b.ints(repeats)), d);
+  }
+
+  private static Value roll(Call c) {
+    Value x = x(c);
+    int along = Build.axis(axis(c, 0), Build.rank(x));
+    int size = Build.fixedFrom(x, 0)[along];
+    int by = Math.floorMod(need(c, "shift")[0], size);
+    return by == 0
+        ? x
+        : c.b.concat(along, c.b.slice(x, along, size - by, by), c.b.slice(x, along, 0, size - by));
   }
 
   private static Value x(Call c) {

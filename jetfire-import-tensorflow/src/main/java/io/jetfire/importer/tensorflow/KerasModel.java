@@ -42,8 +42,55 @@ final class KerasModel {
   private final List<String> path = new ArrayList<>();
   private int calls;
 
-  /** The layer that gives a mask, if any: recurrent layers and attention would follow it. */
-  private @Nullable String masking;
+  /** Which steps of a sequence count, as Keras passes it on beside the tensors. */
+  private final Map<Value, Mask> masks = new HashMap<>();
+
+  /**
+   * A mask.
+   *
+   * @param steps BOOL, batch by steps; null if a layer changed it in a way that is not followed
+   * @param layer the layer that made it
+   */
+  private record Mask(@Nullable Value steps, String layer) {}
+
+  /** Layers that pass on the mask of their input. */
+  private static final Set<String> PASSING =
+      Set.of(
+          "Activation",
+          "ActivityRegularization",
+          "AlphaDropout",
+          "BatchNormalization",
+          "Dense",
+          "Dropout",
+          "ELU",
+          "GaussianDropout",
+          "GaussianNoise",
+          "GroupNormalization",
+          "Identity",
+          "LayerNormalization",
+          "LeakyReLU",
+          "PReLU",
+          "ReLU",
+          "Rescaling",
+          "SpatialDropout1D",
+          "TimeDistributed",
+          "UnitNormalization");
+
+  /** Layers that take masks themselves, or whose results have none. */
+  private static final Set<String> ENDING =
+      Set.of(
+          "Bidirectional",
+          "Embedding",
+          "Flatten",
+          "GRU",
+          "GlobalAveragePooling1D",
+          "GlobalAvgPool1D",
+          "GlobalMaxPool1D",
+          "GlobalMaxPooling1D",
+          "LSTM",
+          "Masking",
+          "RNN",
+          "SimpleRNN");
 
   /** Thrown where an input comes from a layer that was refused already. */
   private static final class Missing extends RuntimeException {
@@ -67,16 +114,48 @@ final class KerasModel {
     return String.join("/", path);
   }
 
-  void masks(String layer) {
-    masking = layer;
+  /** Notes the mask of a tensor. */
+  void mask(Value of, Value steps) {
+    masks.put(of, new Mask(steps, path()));
+  }
+
+  /** The mask of a layer's input, BOOL of batch by steps; null if there is none. */
+  @Nullable Value mask(Value of) {
+    Mask found = masks.get(of);
+    if (found != null && found.steps == null) {
+      throw refusal(found);
+    }
+    return found == null ? null : found.steps;
+  }
+
+  private static Refusal refusal(Mask mask) {
+    return new Refusal(
+        "it takes the mask that the layer '" + mask.layer + "' makes",
+        "train without masking, on sequences of one length, or export the model as a SavedModel");
   }
 
   /** Refuses a layer that would use a mask which another layer gives. */
-  void requireNoMask() {
-    if (masking != null) {
-      throw new Refusal(
-          "it takes the mask that the layer '" + masking + "' makes",
-          "train without masking, on sequences of one length");
+  void requireNoMask(List<Value> inputs) {
+    for (Value v : inputs) {
+      Mask found = masks.get(v);
+      if (found != null) {
+        throw refusal(found);
+      }
+    }
+  }
+
+  /** What becomes of the masks of a layer's inputs. */
+  private void passMasks(String className, boolean function, List<Object> inputs, Value result) {
+    List<Value> all = new ArrayList<>();
+    Call.flatten(inputs, all);
+    if (function || ENDING.contains(className)) {
+      return;
+    }
+    for (Value v : all) {
+      Mask mask = masks.get(v);
+      if (mask != null) {
+        masks.putIfAbsent(result, PASSING.contains(className) ? mask : new Mask(null, mask.layer));
+      }
     }
   }
 
@@ -620,7 +699,12 @@ final class KerasModel {
     if (arguments == null) {
       throw new Missing();
     }
-    return lowering.lower(new Call(this, className, config, weights, arguments, named, depth + 1));
+    List<Value> out =
+        lowering.lower(new Call(this, className, config, weights, arguments, named, depth + 1));
+    if (!out.isEmpty()) {
+      passMasks(className, isFunction(layer), arguments, out.get(0));
+    }
+    return out;
   }
 
   private void report(

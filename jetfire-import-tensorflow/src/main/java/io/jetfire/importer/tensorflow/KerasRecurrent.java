@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** Recurrent layers, unrolled, and the wrappers around layers. */
+/** Recurrent layers, and the wrappers around layers. */
 final class KerasRecurrent {
   private KerasRecurrent() {}
 
@@ -20,6 +20,16 @@ final class KerasRecurrent {
       layers.put(name, KerasRecurrent::layer);
     }
     layers.put("Bidirectional", KerasRecurrent::bidirectional);
+    // Training keeps the kernel of the wrapped layer normalized.
+    layers.put(
+        "SpectralNormalization",
+        c ->
+            c.model.lower(
+                c.config.path("layer"),
+                c.weights.part("layer", null),
+                c.arguments,
+                c.named,
+                c.depth));
     layers.put("TimeDistributed", KerasLayer.of(KerasRecurrent::timeDistributed));
   }
 
@@ -39,10 +49,15 @@ final class KerasRecurrent {
       Call.flatten(given, initial);
     }
     boolean states = c.flag("return_state", false);
-    Run run = run(c, c.x(), c.className, c.config, c.weights, initial, states);
+    Value mask = c.model.mask(c.x());
+    boolean zeros = c.flag("zero_output_for_mask", false);
+    Run run = run(c, c.x(), mask, zeros, c.className, c.config, c.weights, initial, states);
     List<Value> out = new ArrayList<>();
     boolean sequences = c.flag("return_sequences", false);
     out.add(sequences ? batchFirst(c.b, run.steps) : run.states.get(0));
+    if (sequences && mask != null) {
+      c.model.mask(out.get(0), mask);
+    }
     if (states) {
       out.addAll(run.states);
     }
@@ -57,12 +72,17 @@ final class KerasRecurrent {
   private static Run run(
       Call c,
       Value x,
+      @Nullable Value mask,
+      boolean zerosWhereMasked,
       String className,
       JsonNode config,
       KerasWeights weights,
       List<Value> initial,
       boolean wantsStates) {
-    c.model.requireNoMask();
+    if (mask != null && !initial.isEmpty()) {
+      throw new Refusal(
+          "it takes a mask and a first state", "leave out one of them, or export a SavedModel");
+    }
     if (config.path("stateful").asBoolean(false)) {
       throw new Refusal(
           "it keeps its state from one batch to the next",
@@ -88,6 +108,12 @@ final class KerasRecurrent {
       Recurrent layer =
           cell(c, kinds.get(i), configs.get(i), cellWeights.get(i), own)
               .backwards(i == 0 && backwards);
+      if (mask != null && kinds.size() > 1) {
+        throw new Refusal("a stack of cells takes a mask", "use a layer for each of the cells");
+      }
+      if (mask != null) {
+        layer.masked(c.b.transpose(mask, 1, 0), zerosWhereMasked);
+      }
       last = layer.run(steps);
       states.add(last.hidden());
       Value cell = wantsStates ? last.cell() : null;
@@ -260,15 +286,45 @@ final class KerasRecurrent {
     }
     int half = initial.size() / 2;
     boolean states = config.path("return_state").asBoolean(false);
-    Run f = run(c, c.x(), className, config, forwardWeights, initial.subList(0, half), states);
+    Value mask = c.model.mask(c.x());
+    boolean sequences = config.path("return_sequences").asBoolean(false);
+    Run f =
+        run(
+            c,
+            c.x(),
+            mask,
+            sequences,
+            className,
+            config,
+            forwardWeights,
+            initial.subList(0, half),
+            states);
     Value reversed = c.b.reverse(c.x(), 1);
+    Value reversedMask = mask == null ? null : c.b.reverse(mask, 1);
     boolean backwards = backConfig.path("go_backwards").asBoolean(false);
     // Keras runs the second layer over the reversed sequence, whichever way its copy says it.
     Run r =
         backLayer.isObject() && backwards
-            ? run(c, c.x(), backClass, backConfig, backWeights, tail(initial, half), states)
-            : run(c, reversed, backClass, backConfig, backWeights, tail(initial, half), states);
-    boolean sequences = config.path("return_sequences").asBoolean(false);
+            ? run(
+                c,
+                c.x(),
+                mask,
+                sequences,
+                backClass,
+                backConfig,
+                backWeights,
+                tail(initial, half),
+                states)
+            : run(
+                c,
+                reversed,
+                reversedMask,
+                sequences,
+                backClass,
+                backConfig,
+                backWeights,
+                tail(initial, half),
+                states);
     Value x = sequences ? batchFirst(c.b, f.steps) : f.states.get(0);
     Value y = sequences ? batchFirst(c.b, c.b.reverse(r.steps, 0)) : r.states.get(0);
     List<Value> out = new ArrayList<>();
@@ -285,6 +341,9 @@ final class KerasRecurrent {
             case "ave" -> c.b.mul(c.b.add(x, y), 0.5);
             default -> throw new Refusal("the merge mode " + mode, "use concat, sum, mul or ave");
           });
+    }
+    if (sequences && mask != null && !mode.isNull()) {
+      c.model.mask(out.get(0), mask);
     }
     if (states) {
       out.addAll(f.states);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.jetfire.JetFireException;
 import io.jetfire.tflite.importer.ImportOptions;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -165,7 +166,7 @@ class HostileFileTest {
     for (int i = 0; i < mutants; i++) {
       Target t = targets.get(i % targets.size());
       byte[] mutant = mutant(t.intact, random);
-      long start = System.nanoTime();
+      long start = cpuNanos();
       try {
         t.reading.read(mutant);
       } catch (JetFireException e) {
@@ -174,9 +175,7 @@ class HostileFileTest {
         throw new AssertionError(
             "mutant " + i + " of " + t.name + ", seed " + seed + ", ended in " + e, e);
       }
-      assertThat(System.nanoTime() - start)
-          .as("mutant %d of %s", i, t.name)
-          .isLessThan(10_000_000_000L);
+      assertThat(cpuNanos() - start).as("mutant %d of %s", i, t.name).isLessThan(10_000_000_000L);
     }
     assertThat(refused).isGreaterThan(mutants / 4);
   }
@@ -190,5 +189,10 @@ class HostileFileTest {
   @Tag("proof")
   void tenThousandMutants() throws IOException {
     mutate(10_000, 2);
+  }
+
+  /** What this thread has computed, however busy the machine is otherwise. */
+  private static long cpuNanos() {
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
   }
 }

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -187,18 +188,42 @@ class KerasImporterTest {
             "SavedModel");
   }
 
+  private byte[] masked(String rnn, String... between) throws IOException {
+    List<String> layers = new ArrayList<>();
+    layers.add(input("in", "[null, 4, 1]"));
+    layers.add(layer("Masking", "mask", "\"mask_value\": 9.0"));
+    layers.addAll(List.of(between));
+    layers.add(rnn);
+    return keras(
+        sequential(layers.toArray(String[]::new)),
+        weights(
+            "layers/simple_rnn/cell/vars/0", new float[][] {{1}},
+            "layers/simple_rnn/cell/vars/1", new float[][] {{10}},
+            "layers/simple_rnn/cell/vars/2", new float[] {0}));
+  }
+
   @Test
-  void masksAreNotIgnored() throws IOException {
+  void masksHoldRecurrentLayersAndMeans() throws IOException {
+    String sum =
+        "\"units\": 1, \"activation\": \"linear\", \"return_sequences\": true,"
+            + " \"zero_output_for_mask\": ";
+    float[] x = {9, 1, 9, 2};
+    // The state is kept over steps of 9, and given again, or zeros instead.
+    assertThat(runner.run(read(masked(layer("SimpleRNN", "rnn", sum + "false"))), x).get(0))
+        .containsExactly(0, 1, 1, 12);
+    assertThat(runner.run(read(masked(layer("SimpleRNN", "rnn", sum + "true"))), x).get(0))
+        .containsExactly(0, 1, 0, 12);
+    String passes = layer("Dropout", "drop", "\"rate\": 0.5");
+    byte[] mean = masked(layer("GlobalAveragePooling1D", "mean", ""), passes);
+    assertThat(runner.run(read(mean), x).get(0)).containsExactly(1.5f);
+  }
+
+  @Test
+  void masksThatAreNotFollowedAreNotIgnored() throws IOException {
     byte[] file =
-        keras(
-            sequential(
-                input("in", "[null, 3, 1]"),
-                layer("Masking", "mask", "\"mask_value\": 0.0"),
-                layer("SimpleRNN", "rnn", "\"units\": 1")),
-            weights(
-                "layers/simple_rnn/cell/vars/0", new float[][] {{1}},
-                "layers/simple_rnn/cell/vars/1", new float[][] {{1}},
-                "layers/simple_rnn/cell/vars/2", new float[] {0}));
+        masked(
+            layer("SimpleRNN", "rnn", "\"units\": 1"),
+            layer("Reshape", "shape", "\"target_shape\": [4, 1]"));
     assertThatThrownBy(() -> read(file))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContainingAll("SimpleRNN at rnn", "mask");
@@ -277,5 +302,54 @@ class KerasImporterTest {
             weights("layers/none/vars/0", new float[] {0}));
     // 2 (2 x + 1) + 1
     assertThat(runner.run(read(file), new float[] {1, 2}).get(0)).containsExactly(7, 11);
+  }
+
+  @Test
+  void missingClassesOfTheReaderAreNamedWithTheirArtifact() {
+    assertThat(Hdf5.missing("org/apache/commons/lang3/ArrayUtils"))
+        .contains("org.apache.commons.lang3.ArrayUtils", "org.apache.commons:commons-lang3");
+    assertThat(Hdf5.missing("some/Decoder")).contains("some.Decoder", "without compression");
+  }
+
+  @Test
+  void attentionCategoriesAndBins() throws IOException {
+    String scaled = layer("AdditiveAttention", "attention", "\"use_scale\": true");
+    byte[] attention =
+        keras(
+            functional(
+                "[[\"q\", 0, 0], [\"v\", 0, 0]]",
+                "[[\"attention\", 0, 0]]",
+                node(input("q", "[null, 1, 2]")),
+                node(input("v", "[null, 2, 2]")),
+                node(scaled, "q", "v")),
+            weights("layers/additive_attention/vars/0", new float[] {2, 1}));
+    double one = 2 * Math.tanh(1.5) + Math.tanh(0);
+    double two = 2 * Math.tanh(-0.5) + Math.tanh(3);
+    double share = 1 / (1 + Math.exp(two - one));
+    float[] y =
+        runner.run(read(attention), new float[] {0.5f, 1}, new float[] {1, -1, -1, 2}).get(0);
+    assertThat(y[0]).isCloseTo((float) (share - (1 - share)), Offset.offset(1e-6f));
+    assertThat(y[1]).isCloseTo((float) (-share + 2 * (1 - share)), Offset.offset(1e-6f));
+
+    byte[] none = weights("layers/none/vars/0", new float[] {0});
+    byte[] bins =
+        keras(
+            sequential(
+                input("in", "[null, 3]"),
+                layer("Discretization", "bins", "\"bin_boundaries\": [-1.0, 0.0, 1.0]"),
+                layer("CategoryEncoding", "hot", "\"num_tokens\": 4, \"output_mode\": \"count\"")),
+            none);
+    // the bins 0, 2 and 2
+    assertThat(runner.run(read(bins), new float[] {-2, 0, 0.5f}).get(0))
+        .containsExactly(1, 0, 2, 0);
+    byte[] means =
+        keras(
+            sequential(
+                input("in", "[null, 5, 1]"),
+                layer("AdaptiveAveragePooling1D", "means", "\"output_size\": [2]")),
+            none);
+    // Windows 0 to 2 and 2 to 4.
+    assertThat(runner.run(read(means), new float[] {1, 2, 3, 4, 8}).get(0))
+        .containsExactly(new float[] {2, 5}, Offset.offset(1e-6f));
   }
 }

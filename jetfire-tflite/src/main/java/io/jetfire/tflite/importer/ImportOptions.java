@@ -5,6 +5,7 @@ import io.jetfire.Layout;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.transform.LayoutOptions;
 import io.jetfire.tflite.transform.Optimizer;
+import io.jetfire.tflite.transform.SharedMemoryGuard;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -191,6 +192,19 @@ public final class ImportOptions {
    */
   public Graph optimize(Graph graph, LayoutOptions layout) {
     return optimized ? Optimizer.standard(layout).run(graph) : graph;
+  }
+
+  /**
+   * Ends an import: keeps the runtime from overwriting tensors too early (see {@link
+   * SharedMemoryGuard}) and verifies the graph, so that it can be written as it is.
+   *
+   * @param graph what was read, after every other pass
+   * @return the same graph, changed
+   * @throws io.jetfire.UnsupportedModelException if the graph is not sound
+   */
+  public Graph finish(Graph graph) {
+    SharedMemoryGuard.create().run(graph);
+    return graph.verify();
   }
 
   /**

@@ -17,6 +17,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * Short names for the TFLite operators that the lowerings compose, with casts around kernels that
@@ -37,7 +38,7 @@ public final class Build {
   private static final int MAX_WRITTEN = 1 << 26;
   private static final int MAX_REPETITIONS = 8192;
 
-  private final GraphEmitter e;
+  private GraphEmitter e;
   private String prefix = "";
 
   /**
@@ -65,6 +66,26 @@ public final class Build {
    */
   public Subgraph subgraph() {
     return e.subgraph();
+  }
+
+  /**
+   * Lowers something into another subgraph, such as the body of a loop.
+   *
+   * @param other where operators go meanwhile
+   * @param work what is lowered
+   * @param <T> its result
+   * @return its result
+   */
+  public <T> T within(Subgraph other, Supplier<T> work) {
+    GraphEmitter before = e;
+    String name = prefix;
+    e = GraphEmitter.into(other);
+    try {
+      return work.get();
+    } finally {
+      e = before;
+      prefix = name;
+    }
   }
 
   /**

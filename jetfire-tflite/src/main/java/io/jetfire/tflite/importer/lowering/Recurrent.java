@@ -23,18 +23,18 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>An LSTM of constant weights, the usual activations and a first state of zeros becomes one
- * UNIDIRECTIONAL_SEQUENCE_LSTM; everything else is unrolled over its steps, with the products of
- * all inputs and gates as one layer. TFLite's operator keeps its state from one call of the model
- * to the next, which the sources do not. So a step is put before the others that closes all gates:
- * one more feature, 0 everywhere else, drives their sums below -100, where the logistic function is
- * 0 in float32, whatever the state was.
+ * UNIDIRECTIONAL_SEQUENCE_LSTM; everything else is unrolled over its steps, or from 32 steps on
+ * becomes a WHILE, with the products of all inputs and gates as one layer. TFLite's operator keeps
+ * its state from one call of the model to the next, which the sources do not. So a step is put
+ * before the others that closes all gates: one more feature, 0 everywhere else, drives their sums
+ * below -100, where the logistic function is 0 in float32, whatever the state was.
  *
  * <p>Gates are named input, forget, cell and output for an LSTM, update, reset and candidate for a
  * GRU; {@link #order} says where each lies in the weights. Not thread-safe.
  */
 public final class Recurrent {
-  /** The most steps that are unrolled. */
-  public static final int MAX_STEPS = 1024;
+  /** From so many steps on a WHILE runs over them; the file would grow with their number. */
+  private static final int LOOP_STEPS = 32;
 
   /** What pushes the gates' sums so far down that the logistic function is 0 in float32. */
   private static final float CLOSED = 100;
@@ -42,7 +42,7 @@ public final class Recurrent {
   private final Build b;
   private final int gates;
   private final Value w;
-  private final Value u;
+  private Value u;
   private final int hidden;
   private int[] order;
   private @Nullable Value inputBias;
@@ -50,6 +50,8 @@ public final class Recurrent {
   private @Nullable Value initialHidden;
   private @Nullable Value initialCell;
   private @Nullable Value lengths;
+  private @Nullable Value mask;
+  private boolean zerosWhereMasked;
   private @Nullable Value peepholes;
   private boolean backwards;
   private boolean coupled;
@@ -212,6 +214,19 @@ public final class Recurrent {
   }
 
   /**
+   * Sets which steps count per sample; at others it keeps its state.
+   *
+   * @param steps BOOL, steps by batch
+   * @param zeros whether the sequence has zeros at the others, else the state before
+   * @return this
+   */
+  public Recurrent masked(Value steps, boolean zeros) {
+    mask = steps;
+    zerosWhereMasked = zeros;
+    return this;
+  }
+
+  /**
    * Sets the weights from the cell to the gates of an LSTM.
    *
    * @param weights those of the input, the output and the forget gate in a row, or null
@@ -273,53 +288,124 @@ public final class Recurrent {
    *
    * @param x steps, batch, features; fixed
    * @return the states
-   * @throws Refusal if it must be unrolled over more than {@link #MAX_STEPS} steps
+   * @throws Refusal if its input has no fixed shape of three dimensions
    */
   public Result run(Value x) {
     int[] d = Build.fixedFrom(x, 0);
     if (d.length != 3) {
       throw new Refusal("a recurrent layer of " + x.shape(), "give it steps, batch and features");
     }
-    return fits() && d[0] > 1 ? sequence(x, d) : unrolled(x, d);
+    int[] rows = Build.fixedFrom(u, 0);
+    if (rows[0] != gates * hidden || Build.fixedFrom(w, 0)[0] != rows[0]) {
+      throw new Refusal(
+          "its weights " + w.shape() + " and " + u.shape() + " are not of " + gates + " gates",
+          "use layers without projections");
+    }
+    return fits() && d[0] > 1 ? sequence(x, d) : stepwise(x, d);
+  }
+
+  private Result stepwise(Value x, int[] d) {
+    return d[0] < LOOP_STEPS ? unrolled(x, d) : looped(x, d);
+  }
+
+  /** The layer as a WHILE, whose size does not grow with the number of steps. */
+  private Result looped(Value x, int[] d) {
+    final int steps = d[0];
+    Value fromInput = layer(x, w, inputBias);
+    List<Value> first = new ArrayList<>();
+    first.add(initialHidden == null ? zeros(d[1]) : initialHidden);
+    if (gates == 4) {
+      first.add(initialCell == null ? zeros(d[1]) : initialCell);
+    }
+    Value outerU = u;
+    Value outerBias = stateBias;
+    Value outerPeepholes = peepholes;
+    Value outerLengths = lengths;
+    Value outerMask = mask;
+    List<Value> after;
+    try {
+      after =
+          ControlFlow.times(
+              b,
+              "recurrent",
+              steps,
+              first,
+              (states, round, outer) -> {
+                u = outer.of(outerU);
+                stateBias = outerBias == null ? null : outer.of(outerBias);
+                peepholes = outerPeepholes == null ? null : outer.of(outerPeepholes);
+                lengths = outerLengths == null ? null : outer.of(outerLengths);
+                mask = outerMask == null ? null : outer.of(outerMask);
+                Value t = backwards ? b.sub(b.scalar(ElementType.INT32, steps - 1), round) : round;
+                Step next = step(b.gather(outer.of(fromInput), t, 0), states, t);
+                List<Value> results = new ArrayList<>(next.states);
+                results.add(next.output);
+                return results;
+              });
+    } finally {
+      u = outerU;
+      stateBias = outerBias;
+      peepholes = outerPeepholes;
+      lengths = outerLengths;
+      mask = outerMask;
+    }
+    Value collected = after.get(after.size() - 1);
+    return new Result(
+        backwards ? b.reverse(collected, 0) : collected,
+        after.get(0),
+        gates == 4 ? () -> after.get(1) : null);
+  }
+
+  /** The states after a step, and what the sequence has for it. */
+  private record Step(List<Value> states, Value output) {}
+
+  private Step step(Value input, List<Value> states, Value t) {
+    Value h = states.get(0);
+    List<Value> next = new ArrayList<>();
+    if (gates == 4) {
+      next.addAll(Arrays.asList(lstm(input, h, states.get(1))));
+    } else {
+      next.add(gates == 3 ? gru(input, h) : plain(input, h));
+    }
+    Value inside;
+    Value outside;
+    if (lengths != null) {
+      inside = b.compare(OpKind.GREATER, lengths, t);
+      outside = b.mul(next.get(0), 0);
+    } else if (mask != null) {
+      inside = b.unsqueeze(b.gather(mask, t, 0), 1);
+      outside = zerosWhereMasked ? b.mul(next.get(0), 0) : h;
+    } else {
+      return new Step(next, next.get(0));
+    }
+    Value output = b.select(inside, next.get(0), outside);
+    for (int i = 0; i < next.size(); i++) {
+      next.set(i, b.select(inside, next.get(i), states.get(i)));
+    }
+    return new Step(next, output);
   }
 
   private Result unrolled(Value x, int[] d) {
     int steps = d[0];
-    if (steps > MAX_STEPS) {
-      throw new Refusal("it has " + steps + " steps", "use sequences of at most " + MAX_STEPS);
-    }
     Value fromInput = layer(x, w, inputBias);
-    Value h = initialHidden == null ? zeros(d[1]) : initialHidden;
-    Value c = gates == 4 ? (initialCell == null ? zeros(d[1]) : initialCell) : null;
+    List<Value> states = new ArrayList<>();
+    states.add(initialHidden == null ? zeros(d[1]) : initialHidden);
+    if (gates == 4) {
+      states.add(initialCell == null ? zeros(d[1]) : initialCell);
+    }
     List<Value> out = new ArrayList<>();
     for (int s = 0; s < steps; s++) {
       int t = backwards ? steps - 1 - s : s;
       Value input = b.squeeze(b.slice(fromInput, 0, t, 1), 0);
-      Value nextH;
-      Value nextC = null;
-      if (gates == 4) {
-        Value[] state = lstm(input, h, Objects.requireNonNull(c));
-        nextH = state[0];
-        nextC = state[1];
-      } else {
-        nextH = gates == 3 ? gru(input, h) : plain(input, h);
-      }
-      if (lengths != null) {
-        Value inside = b.compare(OpKind.GREATER, lengths, b.scalar(ElementType.INT32, t));
-        out.add(b.select(inside, nextH, b.mul(nextH, 0)));
-        h = b.select(inside, nextH, h);
-        c = nextC == null ? null : b.select(inside, nextC, Objects.requireNonNull(c));
-      } else {
-        out.add(nextH);
-        h = nextH;
-        c = nextC;
-      }
+      Step next = step(input, states, b.scalar(ElementType.INT32, t));
+      states = next.states;
+      out.add(next.output);
     }
     if (backwards) {
       Collections.reverse(out);
     }
-    Value last = c;
-    return new Result(stacked(b, out), h, last == null ? null : () -> last);
+    List<Value> last = states;
+    return new Result(stacked(b, out), last.get(0), gates == 4 ? () -> last.get(1) : null);
   }
 
   // ---- TFLite's own operator
@@ -330,6 +416,7 @@ public final class Recurrent {
         && clip == 0
         && !coupled
         && lengths == null
+        && mask == null
         && peepholes == null
         && isFloat(w)
         && isFloat(u)
@@ -439,7 +526,7 @@ public final class Recurrent {
     return new Result(
         backwards ? b.reverse(steps, 0) : steps,
         last,
-        () -> Objects.requireNonNull(unrolled(x, d).cell()));
+        () -> Objects.requireNonNull(stepwise(x, d).cell()));
   }
 
   private Value state(String name, int batch) {

@@ -4,6 +4,9 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Sampling of images at places that are computed while the model runs. */
@@ -17,7 +20,7 @@ public final class Sampling {
    * @param b where operators go
    * @param x batch, channels, rows, columns; fixed, FLOAT32
    * @param grid batch, rows and columns of the result, then column and row to sample; fixed
-   * @param mode bilinear or nearest
+   * @param mode bilinear, nearest or bicubic
    * @param padding zeros, border or reflection, for places outside
    * @param align whether -1 and 1 are the centres of the outermost elements, else their edges
    * @return batch, channels, rows and columns of the grid
@@ -31,23 +34,40 @@ public final class Sampling {
     if (d.length != 4 || g.length != 4 || g[3] != 2) {
       throw new Refusal("a grid of " + grid.shape() + " on " + x.shape(), "sample 2-D images");
     }
-    if (!mode.equals("bilinear") && !mode.equals("nearest")) {
+    boolean cubic = mode.equals("bicubic") || mode.equals("cubic");
+    if (!mode.equals("bilinear") && !mode.equals("nearest") && !cubic) {
       throw new Refusal("sampling in the mode '" + mode + "'", "use bilinear or nearest");
     }
     int n = Build.count(g[0], g[1], g[2]);
-    Value column = place(b, b.reshape(b.slice(grid, 3, 0, 1), n), d[3], padding, align);
-    Value row = place(b, b.reshape(b.slice(grid, 3, 1, 1), n), d[2], padding, align);
+    // A cubic curve runs through elements that are padded one by one.
+    String outside = cubic ? "zeros" : padding;
+    Value column = place(b, b.reshape(b.slice(grid, 3, 0, 1), n), d[3], outside, align);
+    Value row = place(b, b.reshape(b.slice(grid, 3, 1, 1), n), d[2], outside, align);
     Value pixels = b.reshape(b.last(x), d[0] * d[2] * d[3], d[1]);
     int[] starts = new int[n];
     for (int i = 0; i < n; i++) {
       starts[i] = i / (g[1] * g[2]) * d[2] * d[3];
     }
     Value first = b.ints(starts);
-    Value y;
+    @Nullable Value y;
     if (mode.equals("nearest")) {
       Value r = b.unary(OpKind.ROUND, row);
       Value c = b.unary(OpKind.ROUND, column);
       y = cell(b, pixels, first, r, c, null, d);
+    } else if (cubic) {
+      Value top = b.unary(OpKind.FLOOR, row);
+      Value left = b.unary(OpKind.FLOOR, column);
+      List<Value> down = cubic(b, b.sub(row, top));
+      List<Value> right = cubic(b, b.sub(column, left));
+      y = null;
+      for (int i = 0; i < 4; i++) {
+        Value r = padded(b, b.add(top, i - 1), d[2], padding, align);
+        for (int k = 0; k < 4; k++) {
+          Value c = padded(b, b.add(left, k - 1), d[3], padding, align);
+          Value part = cell(b, pixels, first, r, c, b.mul(down.get(i), right.get(k)), d);
+          y = y == null ? part : b.add(y, part);
+        }
+      }
     } else {
       Value top = b.unary(OpKind.FLOOR, row);
       Value left = b.unary(OpKind.FLOOR, column);
@@ -62,13 +82,37 @@ public final class Sampling {
       y = b.add(y, cell(b, pixels, first, bottom, left, b.mul(down, before), d));
       y = b.add(y, cell(b, pixels, first, bottom, end, b.mul(down, right), d));
     }
-    return b.first(b.reshape(y, g[0], g[1], g[2], d[1]));
+    return b.first(b.reshape(Objects.requireNonNull(y), g[0], g[1], g[2], d[1]));
   }
 
   /** A place along one axis, in elements. */
   private static Value place(Build b, Value v, int size, String padding, boolean align) {
     double scale = align ? (size - 1) / 2.0 : size / 2.0;
-    Value at = b.add(b.mul(v, scale), (size - 1) / 2.0);
+    return padded(b, b.add(b.mul(v, scale), (size - 1) / 2.0), size, padding, align);
+  }
+
+  /** The weights of the four elements around a place that lies a part of the way beyond one. */
+  private static List<Value> cubic(Build b, Value part) {
+    // Keys' kernel with a = -0.75, as PyTorch and ONNX have it.
+    List<Value> weights = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      Value distance =
+          switch (i) {
+            case 0 -> b.add(part, 1);
+            case 1 -> part;
+            case 2 -> b.sub(b.scalar(1), part);
+            default -> b.sub(b.scalar(2), part);
+          };
+      boolean near = i == 1 || i == 2;
+      double[] k = near ? new double[] {1.25, -2.25, 0, 1} : new double[] {-0.75, 3.75, -6, 3};
+      Value w = b.add(b.mul(distance, k[0]), k[1]);
+      w = b.add(b.mul(w, distance), k[2]);
+      weights.add(b.add(b.mul(w, distance), k[3]));
+    }
+    return weights;
+  }
+
+  private static Value padded(Build b, Value at, int size, String padding, boolean align) {
     return switch (padding) {
       case "zeros" -> at;
       case "border" -> b.clamp(at, 0, size - 1);
