@@ -10,6 +10,16 @@ import java.util.Locale;
  * @param rangeSearch whether ranges are searched
  */
 record Candidate(boolean equalize, double ridge, boolean rangeSearch) {
+  /**
+   * The same combination without what changes nothing.
+   *
+   * @param equalized whether any channel was scaled
+   * @param narrow whether there are 8-bit activations, the only ones whose ranges are searched
+   */
+  Candidate effective(boolean equalized, boolean narrow) {
+    return new Candidate(equalize && equalized, ridge, rangeSearch && narrow);
+  }
+
   @Override
   public String toString() {
     return "equalization "

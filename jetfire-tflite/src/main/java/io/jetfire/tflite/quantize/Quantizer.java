@@ -53,8 +53,12 @@ public final class Quantizer {
   private static final double RIDGE = 1;
   private static final double MOST_DB = 120;
 
-  /** Smaller differences on held-back samples are luck; the earlier candidate is kept. */
-  private static final double TIE_DB = 0.3;
+  /**
+   * Smaller differences on held-back samples are luck: fitting again, to all samples, rounds
+   * weights in other ways, which moves the noise at the output by as much. The earlier candidate
+   * is kept.
+   */
+  private static final double TIE_DB = 1;
 
   private static final long SEED = 20_211;
 
@@ -75,7 +79,7 @@ public final class Quantizer {
   }
 
   /** A subgraph and what calibration saw of it. */
-  private record Seen(Graph graph, Calibrated calibrated) {}
+  private record Seen(Graph graph, Calibrated calibrated, boolean equalized) {}
 
   /**
    * Quantizes a graph.
@@ -205,10 +209,15 @@ public final class Quantizer {
         SampleStore train = samples.part(rest);
         SampleStore test = samples.part(held);
         double best = Double.NEGATIVE_INFINITY;
+        boolean narrow = selection.any(Precision.FULL_INTEGER);
+        Set<Candidate> tried = new LinkedHashSet<>();
         for (Candidate c : candidates) {
           Seen seen =
               prepared.computeIfAbsent(
                   c.equalize(), e -> prepare(base, e, selection, runner, samples));
+          if (!tried.add(c.effective(seen.equalized(), narrow))) {
+            continue;
+          }
           Set<QuantizationMethod> unclipped = new LinkedHashSet<>(methods);
           // A range that only serves the softmax would hide what is compared: what goes into it.
           unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
@@ -293,7 +302,6 @@ public final class Quantizer {
     }
     Set<Candidate> all = new LinkedHashSet<>();
     all.add(new Candidate(equalize, regress, search));
-    all.add(new Candidate(equalize, 0, search));
     all.add(new Candidate(false, regress, search));
     all.add(new Candidate(false, 0, false));
     return List.copyOf(all);
@@ -305,13 +313,14 @@ public final class Quantizer {
     boolean integer = selection.anyInteger();
     boolean means = Refiner.meansSuffice(methods);
     if (!integer && !equalize && !means) {
-      return new Seen(graph, Calibrated.none());
+      return new Seen(graph, Calibrated.none(), false);
     }
     Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize, means);
+    int scaled = 0;
     if (equalize) {
       boolean narrow =
           selection.any(Precision.FULL_INTEGER) || selection.any(Precision.DYNAMIC_RANGE);
-      int scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
+      scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
       graph.main().removeDead();
       if (scaled > 0) {
         // Nothing that was seen holds any more.
@@ -321,7 +330,7 @@ public final class Quantizer {
                 : Calibrated.none();
       }
     }
-    return new Seen(graph, calibrated);
+    return new Seen(graph, calibrated, scaled > 0);
   }
 
   /** Parameters that the model came with, for the same tensors in a copy of the graph. */
