@@ -58,7 +58,8 @@ final class IndexOps {
     ops.put("diag", IndexOps::diag);
     ops.put("diag_embed", IndexOps::diagEmbed);
     ops.put("one_hot", IndexOps::oneHot);
-    ops.put("bucketize", IndexOps::bucketize);
+    ops.put("bucketize", c -> bucketize(c, c.self(), c.tensor("boundaries")));
+    ops.put("searchsorted", c -> bucketize(c, c.self(), c.tensor("sorted_sequence")));
   }
 
   // ---- parts
@@ -583,16 +584,19 @@ final class IndexOps {
   }
 
   /** How many boundaries lie below each element. */
-  private static void bucketize(Call c) {
-    Value bounds = c.tensor("boundaries");
+  private static void bucketize(Call c, Value of, Value bounds) {
     int n = Build.fixedFrom(bounds, 0)[0];
-    ElementType type = ArithmeticOps.common(c.self().type(), bounds.type());
-    Value x = c.b.unsqueeze(c.b.cast(c.self(), type), Build.rank(c.self()));
+    if (Build.rank(bounds) != 1 || c.has("sorter")) {
+      throw new Refusal("bounds of " + bounds.shape(), "use one sorted row of them");
+    }
+    ElementType type = ArithmeticOps.common(of.type(), bounds.type());
+    Value x = c.b.unsqueeze(c.b.cast(of, type), Build.rank(of));
     int[] dims = new int[Build.rank(x)];
     Arrays.fill(dims, 1);
     dims[dims.length - 1] = n;
     Value edges = c.b.reshape(c.b.cast(bounds, type), dims);
-    OpKind kind = c.flag("right", false) ? OpKind.GREATER_EQUAL : OpKind.GREATER;
+    boolean right = c.flag("right", false) || c.text("side", "left").equals("right");
+    OpKind kind = right ? OpKind.GREATER_EQUAL : OpKind.GREATER;
     Value below = c.b.cast(c.b.compare(kind, x, edges), ElementType.INT32);
     c.out(c.b.reduce(OpKind.SUM, below, false, dims.length - 1));
   }

@@ -22,6 +22,7 @@ final class Lowerings {
     ResizeOps.register(ops);
     QuantizationOps.register(ops);
     SymbolOps.register(ops);
+    CompositeOps.register(ops);
     ControlOps.register(ops);
     return ops;
   }

@@ -42,6 +42,14 @@ final class ReductionOps {
     ops.put("logsumexp", c -> c.out(Reductions.logSumExp(c.b, real(c), keep(c), axes(c))));
     ops.put("norm", ReductionOps::norm);
     ops.put("linalg_vector_norm", ReductionOps::norm);
+    ops.put(
+        "linalg_norm",
+        c -> {
+          if (c.has("ord") && Build.rank(c.self()) > 1 && c.ints("dim").length != 1) {
+            throw new Refusal("a norm of matrices", "use linalg.vector_norm");
+          }
+          norm(c);
+        });
     ops.put("softmax", c -> softmax(c, false));
     ops.put("_softmax", c -> softmax(c, false));
     ops.put("_safe_softmax", c -> softmax(c, false));

@@ -422,4 +422,96 @@ class OperatorsTest {
     assertThat(run(map, SIX, Tensor.ofFloats(new float[] {1, 10, 100}, 3)).toFloatArray())
         .containsExactly(1, 20, 300, 4, 50, 600);
   }
+
+  private float[] one(String target, String outDims, String... arguments) throws IOException {
+    ProgramFile file =
+        program(Types.FLOAT, dims(2, 3))
+            .call("torch.ops.aten." + target, "y", Types.FLOAT, outDims, arguments)
+            .output("y");
+    return run(file, SIX).toFloatArray();
+  }
+
+  @Test
+  void compositesThatExportLeavesAreWrittenOut() throws IOException {
+    assertThat(one("rot90.default", dims(3, 2), self("x"), number("k", 1), numbers("dims", "0,1")))
+        .containsExactly(3, 6, 2, 5, 1, 4);
+    assertThat(one("rot90.default", dims(3, 2), self("x"), number("k", 3), numbers("dims", "0,1")))
+        .containsExactly(4, 1, 5, 2, 6, 3);
+    assertThat(one("diff.default", dims(1, 3), self("x"), number("n", 1), number("dim", 0)))
+        .containsExactly(3, 3, 3);
+    assertThat(
+            one(
+                "fake_quantize_per_tensor_affine.default",
+                dims(2, 3),
+                self("x"),
+                real("scale", 0.4),
+                number("zero_point", -1),
+                number("quant_min", 0),
+                number("quant_max", 10)))
+        .containsExactly(new float[] {0.8f, 2, 3.2f, 4, 4.4f, 4.4f}, within(1e-6f));
+    assertThat(one("kron.default", dims(4, 9), self("x"), ProgramFile.tensor("other", "x")))
+        .startsWith(1, 2, 3, 2, 4, 6, 3, 6, 9, 4, 5, 6);
+    assertThat(
+            one(
+                "tensordot.default",
+                dims(2, 2),
+                self("x"),
+                ProgramFile.tensor("other", "x"),
+                numbers("dims_self", "1"),
+                numbers("dims_other", "1")))
+        .containsExactly(14, 32, 32, 77);
+    assertThat(
+            one(
+                "cross.default",
+                dims(2, 3),
+                self("x"),
+                ProgramFile.tensor("other", "x"),
+                number("dim", 1)))
+        .containsExactly(0, 0, 0, 0, 0, 0);
+    assertThat(one("hann_window.default", dims(4), number("window_length", 4)))
+        .containsExactly(new float[] {0, 0.5f, 1, 0.5f}, within(1e-6f));
+  }
+
+  @Test
+  void lossesAreWrittenOut() throws IOException {
+    assertThat(one("huber_loss.default", "", self("x"), target(), number("reduction", 2)))
+        .containsExactly(0);
+    ProgramFile loss =
+        program(Types.FLOAT, dims(3, 2))
+            .input("t", Types.LONG, dims(3))
+            .call(
+                "torch.ops.aten.cross_entropy_loss.default",
+                "y",
+                Types.FLOAT,
+                "",
+                self("x"),
+                ProgramFile.tensor("target", "t"))
+            .output("y");
+    Tensor x = Tensor.ofFloats(new float[] {0, 0, (float) Math.log(3), 0, 5, 7}, 3, 2);
+    // The last sample is ignored: (log 2 + log 4) / 2.
+    java.nio.ByteBuffer classes = java.nio.ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
+    classes.putLong(0).putLong(1).putLong(-100).flip();
+    Tensor t = Tensor.of(TensorType.INT64, classes, 3);
+    assertThat(run(loss, x, t).toFloatArray()[0])
+        .isCloseTo((float) (1.5 * Math.log(2)), within(1e-6f));
+    ProgramFile logits =
+        program(Types.FLOAT, dims(2, 3))
+            .call(
+                "torch.ops.aten.binary_cross_entropy_with_logits.default",
+                "y",
+                Types.FLOAT,
+                dims(2, 3),
+                self("x"),
+                ProgramFile.argument("target", "\"as_float\":1.0"),
+                number("reduction", 0))
+            .output("y");
+    float[] y = run(logits, SIX).toFloatArray();
+    for (int i = 0; i < 6; i++) {
+      assertThat(y[i]).isCloseTo((float) Math.log1p(Math.exp(-i - 1)), within(1e-6f));
+    }
+  }
+
+  private static String target() {
+    return ProgramFile.tensor("target", "x");
+  }
 }
