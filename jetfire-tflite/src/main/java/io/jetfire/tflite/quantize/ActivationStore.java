@@ -10,8 +10,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.HashMap;
+import java.util.Map;
 
 /** One tensor of every sample, kept in a file so that the heap does not grow with the samples. */
 final class ActivationStore implements AutoCloseable {
@@ -19,7 +19,7 @@ final class ActivationStore implements AutoCloseable {
 
   private final Path file;
   private final FileChannel channel;
-  private final List<Entry> entries = new ArrayList<>();
+  private final Map<Integer, Entry> entries = new HashMap<>();
   private long end;
 
   ActivationStore(Path folder) {
@@ -44,24 +44,101 @@ final class ActivationStore implements AutoCloseable {
         e);
   }
 
+  /** Adds the tensor of the next sample. */
   void add(Tensor tensor) {
+    add(size(), tensor);
+  }
+
+  /** Adds the tensor of a sample. */
+  void add(int index, Tensor tensor) {
     ByteBuffer data = tensor.data();
-    entries.add(new Entry(tensor.type(), tensor.shape(), end, data.remaining()));
+    long position = reserve(0, data.remaining());
+    write(data, position);
+    put(index, new Entry(tensor.type(), tensor.shape(), position, data.limit()));
+  }
+
+  /**
+   * Copies the tensor of a sample without having it in memory as a whole. Threads may do so for
+   * different samples at once.
+   *
+   * @param index the sample's number
+   * @param samples how many there are
+   * @param buffer for this thread alone
+   * @return false if the source does not have as many bytes as the shape says; then nothing is kept
+   */
+  boolean copy(
+      int index,
+      int samples,
+      TensorType type,
+      int[] shape,
+      TensorScan.Source source,
+      ByteBuffer buffer) {
+    long bytes = type.bytes();
+    for (int d : shape) {
+      bytes *= d;
+    }
+    if (bytes > Integer.MAX_VALUE) {
+      return false;
+    }
+    reserve(samples * bytes, 0);
+    long at = 0;
+    while (true) {
+      int count = source.read(at, buffer.clear());
+      if (count <= 0) {
+        break;
+      }
+      if (at + count > bytes) {
+        return false;
+      }
+      write(buffer.flip(), index * bytes + at);
+      at += count;
+    }
+    if (at == bytes) {
+      put(index, new Entry(type, shape.clone(), index * bytes, (int) bytes));
+    }
+    return at == bytes;
+  }
+
+  private void write(ByteBuffer data, long position) {
+    long at = position;
     try {
       while (data.hasRemaining()) {
-        end += channel.write(data, end);
+        at += channel.write(data, at);
       }
     } catch (IOException e) {
       throw failed("written", file, e);
     }
   }
 
-  int size() {
+  /** Returns the end of what is in use, which is at least the given one, and moves it. */
+  private synchronized long reserve(long least, long bytes) {
+    long from = Math.max(end, least);
+    end = from + bytes;
+    return from;
+  }
+
+  private synchronized void put(int index, Entry entry) {
+    entries.put(index, entry);
+  }
+
+  private synchronized Entry entry(int index) {
+    Entry entry = entries.get(index);
+    if (entry == null) {
+      throw new IllegalStateException("sample " + index + " was not stored");
+    }
+    return entry;
+  }
+
+  synchronized int size() {
     return entries.size();
   }
 
+  int[] shape(int index) {
+    return entry(index).shape().clone();
+  }
+
   Tensor get(int index) {
-    Entry entry = entries.get(index);
+    Entry entry = entry(index);
     ByteBuffer data = ByteBuffer.allocate(entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     try {
       while (data.hasRemaining()) {

@@ -21,7 +21,7 @@ abstract class LayerStatistics {
    * The moments of one group of inputs.
    *
    * @param seen covariance of what the quantized network feeds, symmetric
-   * @param cross covariance of seen (rows) with meant (columns)
+   * @param cross covariance of seen (rows) with meant (columns); zeros if it was not asked for
    * @param seenMean means of what the quantized network feeds
    * @param meantMean means of what the float network feeds
    */
@@ -40,11 +40,13 @@ abstract class LayerStatistics {
    * @param taps how many positions a window has
    * @param channels how many channels the input has
    * @param groups 1 if every output sees all channels; the number of channels for a depthwise layer
+   * @param crossed whether the covariance of both networks is wanted, which regression needs; it
+   *     costs twice as much as that of the quantized one
    */
-  static LayerStatistics of(int taps, int channels, int groups) {
+  static LayerStatistics of(int taps, int channels, int groups, boolean crossed) {
     return groups == channels && groups > 1
-        ? new Depthwise(taps, channels)
-        : new Dense(taps, channels, groups);
+        ? new Depthwise(taps, channels, crossed)
+        : new Dense(taps, channels, groups, crossed);
   }
 
   /** How many numbers one output depends on. */
@@ -161,7 +163,10 @@ abstract class LayerStatistics {
 
   /** All outputs of a group see all of its inputs. */
   private static final class Dense extends LayerStatistics {
-    private static final int BATCH = 32;
+    /** Rows that the point near the mean is taken from. */
+    private static final int FIRST = 32;
+
+    private static final int BATCH = 128;
     private final int taps;
     private final int channels;
     private final float[][][] second;
@@ -171,13 +176,15 @@ abstract class LayerStatistics {
     private final float[][] shift;
     private int filled;
     private boolean shifted;
+    private final boolean crossed;
 
-    Dense(int taps, int channels, int groups) {
+    Dense(int taps, int channels, int groups, boolean crossed) {
       super(groups, taps * (channels / groups));
       this.taps = taps;
       this.channels = channels;
+      this.crossed = crossed;
       this.second = new float[groups][inputs][inputs];
-      this.cross = new float[groups][inputs][inputs];
+      this.cross = new float[groups][crossed ? inputs : 0][inputs];
       this.seenBatch = new float[groups][BATCH][inputs];
       this.meantBatch = new float[groups][BATCH][inputs];
       this.shift = new float[groups][inputs];
@@ -208,18 +215,23 @@ abstract class LayerStatistics {
         if (!shifted) {
           // Second moments about a point near the mean: sums of large squares would lose the
           // small differences that matter.
-          for (int r = 0; r < filled; r++) {
+          int first = Math.min(FIRST, filled);
+          for (int r = 0; r < first; r++) {
             for (int i = 0; i < inputs; i++) {
-              shift[g][i] += meantBatch[g][r][i] / filled;
+              shift[g][i] += meantBatch[g][r][i] / first;
             }
           }
         }
         for (int r = 0; r < filled; r++) {
           subtract(seenBatch[g][r], shift[g]);
-          subtract(meantBatch[g][r], shift[g]);
+          if (crossed) {
+            subtract(meantBatch[g][r], shift[g]);
+          }
         }
         Matrices.addProduct(second[g], seenBatch[g], seenBatch[g], filled, true);
-        Matrices.addProduct(cross[g], seenBatch[g], meantBatch[g], filled, false);
+        if (crossed) {
+          Matrices.addProduct(cross[g], seenBatch[g], meantBatch[g], filled, false);
+        }
       }
       shifted = true;
       filled = 0;
@@ -248,7 +260,9 @@ abstract class LayerStatistics {
         for (int j = 0; j < inputs; j++) {
           double both = second[g][Math.min(i, j)][Math.max(i, j)];
           h[i][j] = both / n - si * (seenMean[j] - shift[g][j]);
-          c[i][j] = cross[g][i][j] / n - si * (meantMean[j] - shift[g][j]);
+          if (crossed) {
+            c[i][j] = cross[g][i][j] / n - si * (meantMean[j] - shift[g][j]);
+          }
         }
       }
       return new Moments(h, c, seenMean, meantMean);
@@ -264,17 +278,23 @@ abstract class LayerStatistics {
     private final float[] shift;
     private final float[][] s;
     private final float[][] m;
+    private final double[][] seenSums;
+    private final double[][] meantSums;
     private boolean shifted;
+    private final boolean crossed;
 
-    Depthwise(int taps, int channels) {
+    Depthwise(int taps, int channels, boolean crossed) {
       super(channels, taps);
       this.taps = taps;
       this.channels = channels;
+      this.crossed = crossed;
       this.second = new float[taps][taps][channels];
       this.cross = new float[taps][taps][channels];
       this.shift = new float[channels];
       this.s = new float[taps][channels];
       this.m = new float[taps][channels];
+      this.seenSums = new double[taps][channels];
+      this.meantSums = new double[taps][channels];
     }
 
     @Override
@@ -289,19 +309,27 @@ abstract class LayerStatistics {
       }
       for (int t = 0; t < taps; t++) {
         for (int c = 0; c < channels; c++) {
-          super.seenSum[c * taps + t] += seen[t * channels + c];
-          super.meantSum[c * taps + t] += meant[t * channels + c];
           s[t][c] = seen[t * channels + c] - shift[c];
           m[t][c] = meant[t * channels + c] - shift[c];
         }
+        addTo(seenSums[t], seen, t * channels);
+        addTo(meantSums[t], meant, t * channels);
       }
       for (int a = 0; a < taps; a++) {
         for (int b = 0; b < taps; b++) {
           if (b >= a) {
             addProducts(second[a][b], s[a], s[b]);
           }
-          addProducts(cross[a][b], s[a], m[b]);
+          if (crossed) {
+            addProducts(cross[a][b], s[a], m[b]);
+          }
         }
+      }
+    }
+
+    private static void addTo(double[] sums, float[] values, int from) {
+      for (int c = 0; c < sums.length; c++) {
+        sums[c] += values[from + c];
       }
     }
 
@@ -316,8 +344,8 @@ abstract class LayerStatistics {
       double n = Math.max(1, rows());
       double[] seenMean = new double[taps];
       double[] meantMean = new double[taps];
-      Arrays.setAll(seenMean, t -> super.seenSum[c * taps + t] / n);
-      Arrays.setAll(meantMean, t -> super.meantSum[c * taps + t] / n);
+      Arrays.setAll(seenMean, t -> seenSums[t][c] / n);
+      Arrays.setAll(meantMean, t -> meantSums[t][c] / n);
       double[][] h = new double[taps][taps];
       double[][] x = new double[taps][taps];
       for (int a = 0; a < taps; a++) {
@@ -325,7 +353,9 @@ abstract class LayerStatistics {
         for (int b = 0; b < taps; b++) {
           double both = second[Math.min(a, b)][Math.max(a, b)][c];
           h[a][b] = both / n - sa * (seenMean[b] - shift[c]);
-          x[a][b] = cross[a][b][c] / n - sa * (meantMean[b] - shift[c]);
+          if (crossed) {
+            x[a][b] = cross[a][b][c] / n - sa * (meantMean[b] - shift[c]);
+          }
         }
       }
       return new Moments(h, x, seenMean, meantMean);

@@ -10,6 +10,12 @@ package io.jetfire.tflite.quantize;
 final class Matrices {
   private Matrices() {}
 
+  /** Rows that are worked on together, so that they stay in the processor's cache. */
+  private static final int BLOCK = 64;
+
+  /** Multiplications below which a second thread is not worth starting. */
+  private static final double LEAST_SHARED = 8e6;
+
   /**
    * Adds aᵀ·b to c, or only its upper triangle.
    *
@@ -21,21 +27,37 @@ final class Matrices {
    */
   static void addProduct(float[][] c, float[][] a, float[][] b, int rows, boolean upper) {
     int k = c.length;
-    int r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      float[] a0 = a[r];
-      float[] a1 = a[r + 1];
-      float[] a2 = a[r + 2];
-      float[] a3 = a[r + 3];
-      for (int i = 0; i < k; i++) {
-        addRows(
-            c[i], upper ? i : 0, a0[i], a1[i], a2[i], a3[i], b[r], b[r + 1], b[r + 2], b[r + 3]);
-      }
+    boolean shared = (double) k * k * rows * (upper ? 0.5 : 1) > LEAST_SHARED;
+    Parallel.run(
+        shared ? k : 1,
+        (share, shares) -> {
+          for (int from = 0; from < rows; from += BLOCK) {
+            int to = Math.min(rows, from + BLOCK);
+            for (int i = share; i < k; i += shares) {
+              addProduct(c[i], i, a, b, from, to, upper ? i : 0);
+            }
+          }
+        });
+  }
+
+  private static void addProduct(
+      float[] c, int i, float[][] a, float[][] b, int from, int to, int first) {
+    int r = from;
+    for (; r + 4 <= to; r += 4) {
+      addRows(
+          c,
+          first,
+          a[r][i],
+          a[r + 1][i],
+          a[r + 2][i],
+          a[r + 3][i],
+          b[r],
+          b[r + 1],
+          b[r + 2],
+          b[r + 3]);
     }
-    for (; r < rows; r++) {
-      for (int i = 0; i < k; i++) {
-        addRow(c[i], upper ? i : 0, k, a[r][i], b[r]);
-      }
+    for (; r < to; r++) {
+      addRow(c, first, c.length, a[r][i], b[r]);
     }
   }
 

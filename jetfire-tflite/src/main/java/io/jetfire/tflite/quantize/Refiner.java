@@ -146,11 +146,11 @@ final class Refiner {
     boolean second = regress || methods.contains(QuantizationMethod.ERROR_FEEDBACK);
     LayerStatistics statistics =
         second
-            ? LayerStatistics.of(windows.taps(), windows.channels(), groups)
+            ? LayerStatistics.of(windows.taps(), windows.channels(), groups, regress)
             : LayerStatistics.means(windows.taps(), windows.channels(), groups);
     LayerStatistics held =
         regress && meant.samples() >= HELD_OF && statistics.inputs() <= MOST_INPUTS_TO_CHOOSE
-            ? LayerStatistics.of(windows.taps(), windows.channels(), groups)
+            ? LayerStatistics.of(windows.taps(), windows.channels(), groups, true)
             : null;
     double perRow = 1.5 * statistics.inputs() * statistics.inputs() * groups;
     int rows = (int) Math.max(2000, Math.min(MOST_ROWS, MOST_WORK / perRow));

@@ -1,15 +1,18 @@
 package io.jetfire.tflite.quantize;
 
 import io.jetfire.Tensor;
+import io.jetfire.TensorType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -19,6 +22,8 @@ import java.util.Set;
  * still be changed: that is how layers are fitted one after the other at the cost of one pass.
  */
 final class Walker implements AutoCloseable {
+  private static final int BUFFER_BYTES = 1 << 18;
+
   private final Subgraph subgraph;
   private final GraphRunner runner;
   private final int samples;
@@ -81,17 +86,40 @@ final class Walker implements AutoCloseable {
         Segments.extract(ops, inputs, outputs),
         runner,
         new Stored(inputs.stream().map(this::store).toList(), samples),
-        outputs.size(),
-        () ->
-            (sample, in, running, order) -> {
-              for (int o = 0; o < made.size(); o++) {
-                ActivationStore store = made.get(o);
-                Tensor tensor = running.output(o);
-                order.inTurn(o, sample, () -> store.add(tensor));
-              }
-            });
+        0,
+        () -> {
+          ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+          return (sample, in, running, order) -> {
+            for (int o = 0; o < made.size(); o++) {
+              keep(outputs.get(o), made.get(o), sample, running, o, buffer);
+            }
+          };
+        });
     done.addAll(ops);
     release(value);
+  }
+
+  private void keep(
+      Value v,
+      ActivationStore store,
+      int sample,
+      GraphRunner.Running running,
+      int output,
+      ByteBuffer buffer) {
+    Optional<TensorType> type = v.type().tensorType();
+    boolean kept =
+        type.isPresent()
+            && v.shape().hasRank()
+            && store.copy(
+                sample,
+                samples,
+                type.get(),
+                v.shape().standIn(),
+                (position, target) -> running.read(output, position, target),
+                buffer);
+    if (!kept) {
+      store.add(sample, running.output(output));
+    }
   }
 
   /** What earlier pieces left in files. */
@@ -152,7 +180,7 @@ final class Walker implements AutoCloseable {
 
   /** The shape of a value in one sample. */
   int[] shape(Value value, int sample) {
-    return store(value).get(sample).shape();
+    return store(value).shape(sample);
   }
 
   @Override

@@ -44,6 +44,9 @@ final class WeightFit {
   /** Multiplications spent on trials of one layer. */
   private static final double TRIAL_WORK = 2e9;
 
+  /** Multiplications below which a second thread is not worth starting. */
+  private static final double LEAST_SHARED = 4e6;
+
   /**
    * How to fit.
    *
@@ -371,6 +374,35 @@ final class WeightFit {
         freeScales
             ? (int) Math.max(1, Math.min(TRIALS, TRIAL_WORK / ((double) k * k * outputs)))
             : 1;
+    int[][] best = new int[outputs][];
+    // Every output is rounded by itself.
+    Parallel.run(
+        (int) Math.min(outputs, 1 + (double) trials * k * k * outputs / LEAST_SHARED),
+        (share, shares) -> {
+          int from = (int) ((long) outputs * share / shares);
+          int to = (int) ((long) outputs * (share + 1) / shares);
+          float[][] part = Arrays.copyOfRange(target, from, to);
+          float[] partScales = Arrays.copyOfRange(scales, from, to);
+          float[] partMinimum = Arrays.copyOfRange(minimum, from, to);
+          int[][] rounded = tryScales(part, partScales, partMinimum, l, order, limit, trials);
+          descend(part, partScales, h, order, rounded, limit);
+          System.arraycopy(partScales, 0, scales, from, to - from);
+          System.arraycopy(rounded, 0, best, from, to - from);
+        });
+    return best;
+  }
+
+  /** Rounds with one scale after the other; keeps the best of each output. */
+  private static int[][] tryScales(
+      float[][] target,
+      float[] scales,
+      float[] minimum,
+      double[][] l,
+      int[] order,
+      int limit,
+      int trials) {
+    int k = l.length;
+    int outputs = target.length;
     double step = Math.min(MOST_STEP, (1 - LEAST_SHARE) / trials);
     int[][] best = new int[outputs][];
     double[] least = new double[outputs];
@@ -391,7 +423,6 @@ final class WeightFit {
       }
     }
     System.arraycopy(bestScales, 0, scales, 0, outputs);
-    descend(target, scales, h, order, best, limit);
     return best;
   }
 
