@@ -21,7 +21,7 @@ abstract class LayerStatistics {
    * The moments of one group of inputs.
    *
    * @param seen covariance of what the quantized network feeds, symmetric
-   * @param cross covariance of seen (rows) with meant (columns); zeros if it was not asked for
+   * @param cross covariance of seen (rows) with meant (columns); empty if it was not asked for
    * @param seenMean means of what the quantized network feeds
    * @param meantMean means of what the float network feeds
    */
@@ -250,7 +250,7 @@ abstract class LayerStatistics {
       double[] seenMean = new double[inputs];
       double[] meantMean = new double[inputs];
       double[][] h = new double[inputs][inputs];
-      double[][] c = new double[inputs][inputs];
+      double[][] c = new double[crossed ? inputs : 0][inputs];
       for (int i = 0; i < inputs; i++) {
         seenMean[i] = super.seenSum[g * inputs + i] / n;
         meantMean[i] = super.meantSum[g * inputs + i] / n;
@@ -347,7 +347,7 @@ abstract class LayerStatistics {
       Arrays.setAll(seenMean, t -> seenSums[t][c] / n);
       Arrays.setAll(meantMean, t -> meantSums[t][c] / n);
       double[][] h = new double[taps][taps];
-      double[][] x = new double[taps][taps];
+      double[][] x = new double[crossed ? taps : 0][taps];
       for (int a = 0; a < taps; a++) {
         double sa = seenMean[a] - shift[c];
         for (int b = 0; b < taps; b++) {

@@ -8,6 +8,7 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -267,7 +268,7 @@ final class Refiner {
 
   static Weights pack(OpKind kind, int[][] integers, int bits) {
     byte[] bytes = LayerWeights.flatten(kind, integers);
-    return bits == 4 ? Weights.packed(bytes, ElementType.INT4) : Weights.of(bytes);
+    return bits == 4 ? Weights.packed(bytes, ElementType.INT4) : Weights.of(ByteBuffer.wrap(bytes));
   }
 
   static Quantization quantization(OpKind kind, float[] scales) {

@@ -71,7 +71,7 @@ final class WeightFit {
    *
    * @param integers outputs × inputs; empty if weights stay float
    * @param scales one per output, or one
-   * @param weights outputs × inputs, the real numbers that the integers stand for
+   * @param weights outputs × inputs; empty if there are integers for them
    * @param bias one per output
    */
   record Fitted(int[][] integers, float[] scales, float[][] weights, float[] bias) {}
@@ -122,11 +122,9 @@ final class WeightFit {
     }
     int[][] integers = new int[0][];
     float[] scales = new float[0];
-    float[][] real = target;
     if (settings.bits() > 0) {
       scales = scales(target, settings, minimumScale);
       integers = new int[outputs][];
-      real = new float[outputs][];
       for (int g = 0; g < groups; g++) {
         int from = g * perGroup;
         float[][] part = Arrays.copyOfRange(target, from, from + perGroup);
@@ -151,10 +149,6 @@ final class WeightFit {
             scales[from + o] = partScales[o];
           }
           integers[from + o] = rounded[o];
-          real[from + o] = new float[rounded[o].length];
-          for (int i = 0; i < rounded[o].length; i++) {
-            real[from + o][i] = partScales[o] * rounded[o][i];
-          }
         }
       }
     }
@@ -162,14 +156,16 @@ final class WeightFit {
     if (settings.correctBias() && statistics != null && statistics.rows() > 0) {
       for (int o = 0; o < outputs; o++) {
         LayerStatistics.Moments m = moments[o / perGroup];
+        float scale = scales.length == 0 ? 0 : scales[scales.length == 1 ? 0 : o];
         double shift = 0;
         for (int i = 0; i < weights[o].length; i++) {
-          shift += weights[o][i] * m.meantMean()[i] - real[o][i] * m.seenMean()[i];
+          float real = settings.bits() > 0 ? scale * integers[o][i] : target[o][i];
+          shift += weights[o][i] * m.meantMean()[i] - real * m.seenMean()[i];
         }
         corrected[o] = (float) (bias[o] + shift);
       }
     }
-    return new Fitted(integers, scales, real, corrected);
+    return new Fitted(integers, scales, settings.bits() > 0 ? new float[0][] : target, corrected);
   }
 
   static int limit(int bits) {
