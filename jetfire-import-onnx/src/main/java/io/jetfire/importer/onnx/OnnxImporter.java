@@ -1,8 +1,6 @@
 package io.jetfire.importer.onnx;
 
-import io.jetfire.StorageException;
 import io.jetfire.Tensor;
-import io.jetfire.UnsupportedModelException;
 import io.jetfire.importer.onnx.OnnxModel.Dim;
 import io.jetfire.importer.onnx.OnnxModel.ValueInfo;
 import io.jetfire.tflite.graph.ElementType;
@@ -14,13 +12,12 @@ import io.jetfire.tflite.graph.Weights;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
 import io.jetfire.tflite.importer.ImportVerification;
+import io.jetfire.tflite.importer.ModelFiles;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.quantize.IntegerOperators;
-import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -130,20 +127,7 @@ public final class OnnxImporter implements ModelImporter {
 
   @Override
   public Graph read(Path file, ImportOptions options) {
-    ByteBuffer bytes;
-    try {
-      bytes = ByteBuffer.wrap(Files.readAllBytes(file));
-    } catch (IOException e) {
-      throw new StorageException(
-          "The model file " + file + " cannot be read (" + e + "); check the path and its rights",
-          e);
-    } catch (OutOfMemoryError e) {
-      throw new UnsupportedModelException(
-          "The model file "
-              + file
-              + " is larger than one buffer; store its weights as external data",
-          e);
-    }
+    ByteBuffer bytes = ModelFiles.read(file, "store its weights as external data");
     Path folder = file.toAbsolutePath().getParent();
     ExternalData data = folder == null ? ExternalData.none() : ExternalData.in(folder);
     return read(bytes, data, String.valueOf(file.getFileName()), options);

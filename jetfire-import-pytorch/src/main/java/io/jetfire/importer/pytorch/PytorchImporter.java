@@ -1,7 +1,6 @@
 package io.jetfire.importer.pytorch;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
@@ -10,14 +9,13 @@ import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
+import io.jetfire.tflite.importer.ModelFiles;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
 import io.jetfire.tflite.quantize.IntegerOperators;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -75,17 +73,7 @@ public final class PytorchImporter implements ModelImporter {
 
   @Override
   public Graph read(Path file, ImportOptions options) {
-    ByteBuffer bytes;
-    try {
-      bytes = ByteBuffer.wrap(Files.readAllBytes(file));
-    } catch (IOException e) {
-      throw new StorageException(
-          "The model file " + file + " cannot be read (" + e + "); check the path and its rights",
-          e);
-    } catch (OutOfMemoryError e) {
-      throw new UnsupportedModelException(
-          "The model file " + file + " does not fit into memory; use a larger heap", e);
-    }
+    ByteBuffer bytes = ModelFiles.read(file, "use a larger heap, or export parts of it");
     return read(bytes, String.valueOf(file.getFileName()), options);
   }
 

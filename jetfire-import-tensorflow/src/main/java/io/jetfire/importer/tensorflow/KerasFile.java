@@ -3,12 +3,11 @@ package io.jetfire.importer.tensorflow;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
+import io.jetfire.tflite.importer.ModelFiles;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.zip.ZipEntry;
@@ -30,16 +29,7 @@ record KerasFile(JsonNode config, KerasWeights weights, boolean old) {
   private static final int MAX_ENTRIES = 10_000;
 
   static KerasFile read(Path file) {
-    try {
-      return read(Files.readAllBytes(file));
-    } catch (IOException e) {
-      throw new StorageException(
-          "The model file " + file + " cannot be read (" + e + "); check the path and its rights",
-          e);
-    } catch (OutOfMemoryError e) {
-      throw new UnsupportedModelException(
-          "The model file " + file + " is larger than memory holds; give the JVM more (-Xmx)", e);
-    }
+    return read(ModelFiles.read(file, "use a larger heap, or save parts of it").array());
   }
 
   static KerasFile read(byte[] bytes) {

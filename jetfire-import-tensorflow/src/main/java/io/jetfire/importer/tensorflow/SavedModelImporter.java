@@ -1,6 +1,5 @@
 package io.jetfire.importer.tensorflow;
 
-import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.importer.tensorflow.GraphFile.MetaGraph;
 import io.jetfire.importer.tensorflow.GraphFile.SignatureDef;
@@ -12,10 +11,10 @@ import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ImportProblems;
+import io.jetfire.tflite.importer.ModelFiles;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Refusal;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -108,17 +107,7 @@ public final class SavedModelImporter implements ModelImporter {
   }
 
   static ByteBuffer bytes(Path file) {
-    try {
-      return ByteBuffer.wrap(Files.readAllBytes(file));
-    } catch (IOException e) {
-      throw new StorageException(
-          "The model file " + file + " cannot be read (" + e + "); check the path and its rights",
-          e);
-    } catch (OutOfMemoryError e) {
-      throw new UnsupportedModelException(
-          "The model file " + file + " is larger than one buffer; keep variables in a checkpoint",
-          e);
-    }
+    return ModelFiles.read(file, "keep variables in a checkpoint");
   }
 
   Graph read(List<MetaGraph> graphs, Checkpoint checkpoint, String name, ImportOptions options) {
