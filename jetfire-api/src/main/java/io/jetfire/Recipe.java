@@ -72,6 +72,8 @@ public final class Recipe {
   private final Precision precision;
   private final TensorType edgeType;
   private final int weightBits;
+  private final int weightBlockSize;
+  private final ActivationRange activationRange;
   private final List<Rule> rules;
   private final List<String> withoutMethods;
 
@@ -80,6 +82,8 @@ public final class Recipe {
     this.precision = b.precision;
     this.edgeType = b.edgeType;
     this.weightBits = b.weightBits;
+    this.weightBlockSize = b.weightBlockSize;
+    this.activationRange = b.activationRange;
     this.rules = List.copyOf(b.rules);
     this.withoutMethods = List.copyOf(b.withoutMethods);
   }
@@ -154,7 +158,13 @@ public final class Recipe {
    * @return a builder with everything set as here
    */
   public Builder toBuilder() {
-    Builder b = new Builder(precision).name(name).edgeType(edgeType).weightBits(weightBits);
+    Builder b =
+        new Builder(precision)
+            .name(name)
+            .edgeType(edgeType)
+            .weightBits(weightBits)
+            .weightBlockSize(weightBlockSize)
+            .activationRange(activationRange);
     b.rules.addAll(rules);
     b.withoutMethods.addAll(withoutMethods);
     return b;
@@ -197,6 +207,24 @@ public final class Recipe {
   }
 
   /**
+   * Returns how many weights of a fully connected layer share a scale.
+   *
+   * @return 0 for one scale per output, else the size of blocks along the layer's inputs
+   */
+  public int weightBlockSize() {
+    return weightBlockSize;
+  }
+
+  /**
+   * Returns how ranges of activations that are quantized in advance are chosen.
+   *
+   * @return automatic unless set
+   */
+  public ActivationRange activationRange() {
+    return activationRange;
+  }
+
+  /**
    * Returns the exceptions.
    *
    * @return in order; later ones win
@@ -231,13 +259,23 @@ public final class Recipe {
         && precision == r.precision
         && edgeType == r.edgeType
         && weightBits == r.weightBits
+        && weightBlockSize == r.weightBlockSize
+        && activationRange.equals(r.activationRange)
         && rules.equals(r.rules)
         && withoutMethods.equals(r.withoutMethods);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(name, precision, edgeType, weightBits, rules, withoutMethods);
+    return Objects.hash(
+        name,
+        precision,
+        edgeType,
+        weightBits,
+        weightBlockSize,
+        activationRange,
+        rules,
+        withoutMethods);
   }
 
   @Override
@@ -248,6 +286,10 @@ public final class Recipe {
         + precision
         + (edgeType == TensorType.FLOAT32 ? "" : ", edges " + edgeType)
         + (weightBits == 8 ? "" : ", " + weightBits + "-bit weights")
+        + (weightBlockSize == 0 ? "" : " in blocks of " + weightBlockSize)
+        + (activationRange.method() == ActivationRange.Method.AUTOMATIC
+            ? ""
+            : ", ranges by " + activationRange)
         + (rules.isEmpty() ? "" : ", " + rules)
         + (withoutMethods.isEmpty() ? "" : ", without " + withoutMethods)
         + "]";
@@ -259,6 +301,8 @@ public final class Recipe {
     private String name;
     private TensorType edgeType = TensorType.FLOAT32;
     private int weightBits = 8;
+    private int weightBlockSize;
+    private ActivationRange activationRange = ActivationRange.automatic();
     private final List<Rule> rules = new ArrayList<>();
     private final List<String> withoutMethods = new ArrayList<>();
 
@@ -298,6 +342,30 @@ public final class Recipe {
      */
     public Builder weightBits(int value) {
       this.weightBits = value;
+      return this;
+    }
+
+    /**
+     * Sets how many 4-bit weights of a fully connected layer share a scale, where the number of its
+     * inputs is a multiple; other layers keep a scale per output.
+     *
+     * @param value 0 for one scale per output, or 32, 64, 128 or 256
+     * @return this builder
+     */
+    public Builder weightBlockSize(int value) {
+      this.weightBlockSize = value;
+      return this;
+    }
+
+    /**
+     * Sets how ranges of activations that are quantized in advance are chosen; automatically by
+     * default.
+     *
+     * @param value for all activations but those whose range is given
+     * @return this builder
+     */
+    public Builder activationRange(ActivationRange value) {
+      this.activationRange = value;
       return this;
     }
 
@@ -349,6 +417,27 @@ public final class Recipe {
       problems.check(
           weightBits == 8 || (precision != Precision.FLOAT32 && precision != Precision.FLOAT16),
           precision + " has no 4-bit weights");
+      problems.check(
+          weightBlockSize == 0
+              || weightBlockSize == 32
+              || weightBlockSize == 64
+              || weightBlockSize == 128
+              || weightBlockSize == 256,
+          "blocks of weights have 32, 64, 128 or 256 weights, or 0 for none, not "
+              + weightBlockSize);
+      problems.check(
+          weightBlockSize == 0
+              || weightBits == 4
+                  && (precision == Precision.DYNAMIC_RANGE || precision == Precision.WEIGHT_ONLY),
+          "blocks of weights go with 4-bit weights of DYNAMIC_RANGE and WEIGHT_ONLY, not with "
+              + weightBits
+              + "-bit weights of "
+              + precision);
+      problems.check(
+          activationRange.method() == ActivationRange.Method.AUTOMATIC
+              || precision.needsCalibration()
+              || rules.stream().anyMatch(r -> r.precision().needsCalibration()),
+          precision + " has no activations that are quantized in advance, so no ranges to choose");
       problems.raise();
       return new Recipe(this);
     }

@@ -33,6 +33,44 @@ class DescriptionBuildersTest {
   }
 
   @Test
+  void rangesAndBlocksBelongToARecipe() {
+    Recipe clipped =
+        Recipe.fullInteger().toBuilder().activationRange(ActivationRange.percentile(99.9)).build();
+    assertThat(clipped)
+        .hasToString("Recipe[full-integer: FULL_INTEGER, ranges by percentile 99.9]")
+        .isEqualTo(clipped.toBuilder().build())
+        .hasSameHashCodeAs(clipped.toBuilder().build())
+        .isNotEqualTo(Recipe.fullInteger())
+        .isNotEqualTo(
+            clipped.toBuilder().activationRange(ActivationRange.percentile(99.99)).build());
+    Recipe blocks = Recipe.weightOnly().toBuilder().weightBits(4).weightBlockSize(64).build();
+    assertThat(blocks)
+        .hasToString("Recipe[weight-only: WEIGHT_ONLY, 4-bit weights in blocks of 64]")
+        .isEqualTo(blocks.toBuilder().build())
+        .isNotEqualTo(blocks.toBuilder().weightBlockSize(32).build());
+  }
+
+  @Test
+  void rangesAndBlocksThatDoNotFitAreNamed() {
+    assertThatThrownBy(() -> ActivationRange.percentile(50)).hasMessageContaining("50.0");
+    assertThatThrownBy(() -> ActivationRange.percentile(100.1)).hasMessageContaining("100.1");
+    assertThatThrownBy(() -> ActivationRange.percentile(Double.NaN)).hasMessageContaining("NaN");
+    assertThatThrownBy(() -> new ActivationRange(ActivationRange.Method.ENTROPY, 99))
+        .hasMessageContaining("ENTROPY");
+    assertThatThrownBy(
+            () ->
+                Recipe.dynamicRange().toBuilder()
+                    .activationRange(ActivationRange.minMax())
+                    .weightBlockSize(48)
+                    .build())
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContainingAll("no ranges to choose", "not 48", "4-bit weights");
+    assertThatThrownBy(
+            () -> Recipe.fullInteger().toBuilder().weightBits(4).weightBlockSize(32).build())
+        .hasMessageContaining("FULL_INTEGER");
+  }
+
+  @Test
   void recipesKnowTheirNamesAndNeeds() {
     assertThat(Recipe.fullInteger().name()).isEqualTo("full-integer");
     assertThat(Recipe.int16x8().name()).isEqualTo("int16x8");

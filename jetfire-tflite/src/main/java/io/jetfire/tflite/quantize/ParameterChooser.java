@@ -1,5 +1,6 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.ActivationRange;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
@@ -8,10 +9,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /** From what calibration saw of a group of tensors to their parameters. */
 final class ParameterChooser implements ActivationPlan.Chooser {
   private static final int LEVELS = 255;
+  private static final int WIDE_LEVELS = 65_534;
 
   /** 16 bits have room to spare: values beyond those of calibration are not clipped. */
   private static final float HEAD_ROOM = 2;
@@ -19,11 +22,17 @@ final class ParameterChooser implements ActivationPlan.Chooser {
   private final Calibrated calibrated;
   private final Floors floors;
   private final Set<QuantizationMethod> methods;
+  private final ActivationRange wanted;
 
-  ParameterChooser(Calibrated calibrated, Floors floors, Set<QuantizationMethod> methods) {
+  ParameterChooser(
+      Calibrated calibrated,
+      Floors floors,
+      Set<QuantizationMethod> methods,
+      ActivationRange wanted) {
     this.calibrated = calibrated;
     this.floors = floors;
     this.methods = methods;
+    this.wanted = wanted;
   }
 
   @Override
@@ -31,18 +40,26 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     Range whole = null;
     List<TensorStatistics> seen = new ArrayList<>();
     Range constants = new Range(0, 0);
+    Range cut = new Range(0, 0);
     boolean anyConstant = false;
     for (ActivationPlan.Source source : sources) {
       Range r = floors.range(source.value());
       if (source.constant()) {
         constants = constants.union(r);
         anyConstant = true;
-      } else if (!derived(source.value(), sources) && !floors.isCut(source.value())) {
+      } else if (floors.isCut(source.value())) {
+        cut = cut.union(r);
+      } else if (!derived(source.value(), sources)) {
         seen.add(calibrated.of(source.value()));
       }
       whole = whole == null ? r : whole.union(r);
     }
     Range range = whole == null ? new Range(0, 0) : whole;
+    if (wanted.method() != ActivationRange.Method.AUTOMATIC) {
+      Range chosen = seen.isEmpty() ? range : chosen(type, seen, range).union(cut);
+      Range all = anyConstant ? chosen.union(constants) : chosen;
+      return type == ElementType.INT16 ? all.toInt16() : all.toInt8();
+    }
     if (type == ElementType.INT16) {
       return range.scaled(seen.isEmpty() ? 1 : HEAD_ROOM).toInt16();
     }
@@ -50,18 +67,36 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     if (softmax.isPresent()) {
       range = softmax.get();
     } else if (methods.contains(QuantizationMethod.RANGE_SEARCH) && !seen.isEmpty()) {
-      range =
-          RangeSearch.search(
-              range,
-              (lo, hi) -> {
-                double sum = 0;
-                for (TensorStatistics s : seen) {
-                  sum += s.meanSquaredError(lo, hi, LEVELS);
-                }
-                return sum;
-              });
+      range = leastError(seen, range, LEVELS);
     }
     return (anyConstant ? range.union(constants) : range).toInt8();
+  }
+
+  /** The range that the recipe asks for; automatic choices do not come here. */
+  private Range chosen(ElementType type, List<TensorStatistics> seen, Range whole) {
+    int levels = type == ElementType.INT16 ? WIDE_LEVELS : LEVELS;
+    return switch (wanted.method()) {
+      case PERCENTILE -> union(seen, s -> s.percentile(wanted.percentile()));
+      case MEAN_SQUARED_ERROR -> leastError(seen, whole, levels);
+      case ENTROPY -> type == ElementType.INT16 ? whole : union(seen, s -> s.entropy(LEVELS));
+      default -> whole;
+    };
+  }
+
+  private static Range union(List<TensorStatistics> seen, Function<TensorStatistics, Range> each) {
+    return seen.stream().map(each).reduce(Range::union).orElseThrow();
+  }
+
+  private static Range leastError(List<TensorStatistics> seen, Range whole, int levels) {
+    return RangeSearch.search(
+        whole,
+        (lo, hi) -> {
+          double sum = 0;
+          for (TensorStatistics s : seen) {
+            sum += s.meanSquaredError(lo, hi, levels);
+          }
+          return sum;
+        });
   }
 
   /** Whether a tensor holds numbers of another one in the same group. */

@@ -1,5 +1,6 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.ActivationRange;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Delegate;
 import io.jetfire.Recipe;
@@ -296,7 +297,10 @@ public final class Quantizer {
   private List<Candidate> candidates(int samples) {
     boolean equalize = methods.contains(QuantizationMethod.EQUALIZATION) && samples >= FEW_SAMPLES;
     double regress = methods.contains(QuantizationMethod.REGRESSION) ? RIDGE : 0;
-    boolean search = methods.contains(QuantizationMethod.RANGE_SEARCH);
+    // Ranges that the recipe asks for are not weighed against others.
+    boolean search =
+        methods.contains(QuantizationMethod.RANGE_SEARCH)
+            && recipe.activationRange().method() == ActivationRange.Method.AUTOMATIC;
     if (samples < LEAST_SAMPLES_TO_SEARCH) {
       return List.of(new Candidate(false, 0, false));
     }
@@ -379,7 +383,7 @@ public final class Quantizer {
                 selection,
                 v -> Optional.ofNullable(given.get(v)),
                 floors::range,
-                new ParameterChooser(calibrated, floors, used));
+                new ParameterChooser(calibrated, floors, used, recipe.activationRange()));
       }
       List<Layer> found =
           new Rewriter(

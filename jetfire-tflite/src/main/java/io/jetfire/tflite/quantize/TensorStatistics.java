@@ -14,6 +14,9 @@ final class TensorStatistics {
   /** Values of one sample that the histogram counts at most; extremes are taken from all. */
   private static final int MOST_PER_SAMPLE = 8192;
 
+  /** Entropy looks at ranges from this share of each end. */
+  private static final double LEAST_ENTROPY_SHARE = 0.02;
+
   private float min = Float.POSITIVE_INFINITY;
   private float max = Float.NEGATIVE_INFINITY;
   private final float[] halfMin = {Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY};
@@ -244,7 +247,8 @@ final class TensorStatistics {
 
   /**
    * Returns the range whose quantized histogram tells the least apart from the original one
-   * (Kullback-Leibler divergence). Clips from above the magnitude, keeping the ratio of the ends.
+   * (Kullback-Leibler divergence). Both ends are moved on their own: a glitch at one of them says
+   * nothing about the other.
    *
    * @param levels how many steps the range is divided into, such as 255
    */
@@ -252,18 +256,8 @@ final class TensorStatistics {
     if (isEmpty() || width == 0) {
       return minMax();
     }
-    double best = Double.MAX_VALUE;
-    double bestShare = 1;
-    for (int s = 0; s <= 60; s++) {
-      double share = 0.1 + 0.9 * s / 60;
-      double d = divergence(Math.min(0, min) * share, Math.max(0, max) * share, levels);
-      if (d < best) {
-        best = d;
-        bestShare = share;
-      }
-    }
-    return new Range(
-        (float) (Math.min(0, min) * bestShare), (float) (Math.max(0, max) * bestShare));
+    return RangeSearch.search(
+        minMax(), (lo, hi) -> divergence(lo, hi, levels), LEAST_ENTROPY_SHARE);
   }
 
   private double divergence(double lo, double hi, int levels) {

@@ -3,6 +3,7 @@ package io.jetfire.core.internal.json;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.jetfire.ActivationRange;
 import io.jetfire.Baseline;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Converter;
@@ -279,6 +280,15 @@ public final class DescriptionJson {
             .put("precision", r.precision().name())
             .put("edgeType", r.edgeType().name())
             .put("weightBits", r.weightBits());
+    // Left out where they are the defaults: recipes from before keep their fingerprints.
+    if (r.weightBlockSize() != 0) {
+      o.put("weightBlockSize", r.weightBlockSize());
+    }
+    if (r.activationRange().method() != ActivationRange.Method.AUTOMATIC) {
+      o.putObject("activationRange")
+          .put("method", r.activationRange().method().name())
+          .put("percentile", r.activationRange().percentile());
+    }
     ArrayNode rules = o.putArray("rules");
     r.rules()
         .forEach(
@@ -673,6 +683,15 @@ public final class DescriptionJson {
             .name(f.text("name"))
             .edgeType(f.constant("edgeType", TensorType.class))
             .weightBits(f.integer("weightBits"));
+    if (f.has("weightBlockSize")) {
+      b.weightBlockSize(f.integer("weightBlockSize"));
+    }
+    if (f.has("activationRange")) {
+      JsonFields range = f.object("activationRange");
+      b.activationRange(
+          new ActivationRange(
+              range.constant("method", ActivationRange.Method.class), range.number("percentile")));
+    }
     for (JsonFields rule : f.objects("rules")) {
       b.rule(rule.text("selector"), rule.constant("precision", Recipe.Precision.class));
     }

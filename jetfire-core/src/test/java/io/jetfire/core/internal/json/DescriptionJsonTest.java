@@ -3,6 +3,7 @@ package io.jetfire.core.internal.json;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.jetfire.ActivationRange;
 import io.jetfire.Baseline;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Converter;
@@ -212,6 +213,36 @@ class DescriptionJsonTest {
       Recipe recipe = Recipe.builder(p).build();
       assertThat(DescriptionJson.recipe(DescriptionJson.recipe(recipe))).isEqualTo(recipe);
     }
+    for (ActivationRange range :
+        List.of(
+            ActivationRange.automatic(),
+            ActivationRange.minMax(),
+            ActivationRange.percentile(99.95),
+            ActivationRange.meanSquaredError(),
+            ActivationRange.entropy())) {
+      Recipe recipe = Recipe.int16x8().toBuilder().activationRange(range).build();
+      assertThat(DescriptionJson.recipe(DescriptionJson.recipe(recipe))).isEqualTo(recipe);
+    }
+    Recipe blocks = Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(128).build();
+    assertThat(DescriptionJson.recipe(DescriptionJson.recipe(blocks))).isEqualTo(blocks);
+  }
+
+  @Test
+  void aRecipeOfDefaultsIsWrittenAsBefore() {
+    assertThat(DescriptionJson.recipe(Recipe.fullInteger()).toString())
+        .isEqualTo(
+            "{\"name\":\"full-integer\",\"precision\":\"FULL_INTEGER\",\"edgeType\":\"FLOAT32\","
+                + "\"weightBits\":8,\"rules\":[],\"withoutMethods\":[]}");
+  }
+
+  @Test
+  void rangesChangeTheFingerprint() {
+    Converter.Builder converter =
+        Converter.toTflite().calibration(Dataset.of("d", List.of(), List.of()));
+    Recipe extremes =
+        Recipe.fullInteger().toBuilder().activationRange(ActivationRange.minMax()).build();
+    assertThat(DescriptionJson.fingerprint(converter.recipe(extremes).build()))
+        .isNotEqualTo(DescriptionJson.fingerprint(converter.recipe(Recipe.fullInteger()).build()));
   }
 
   /** Renaming something in the code must not change what is stored. */
