@@ -103,6 +103,33 @@ public interface JetFire extends AutoCloseable {
   ConvertedModel convert(Model model, Converter converter);
 
   /**
+   * Says where a conversion loses accuracy: every operator's error alone and with all before it,
+   * what lies outside ranges, which operators stay float and why, and what would mend the worst.
+   * Runs the variant beside its source on the host.
+   *
+   * <pre>{@code
+   * System.out.println(jetfire.explain(model, int8));
+   * }</pre>
+   *
+   * @param model the model before conversion
+   * @param converter the conversion, with calibration samples
+   * @return the explanation, a printable table
+   * @throws ConfigurationException if the converter has no calibration samples
+   */
+  Explanation explain(Model model, Converter converter);
+
+  /**
+   * Searches for the smallest variant of a model that is accurate enough: tries recipes, gives the
+   * worst layers of an integer model more precision step by step, and measures each variant on the
+   * host.
+   *
+   * @param model the float model
+   * @param search samples, budget and time limit
+   * @return the advice, a printable table; its recipes go into {@link Converter.Builder#recipe}
+   */
+  Advice advise(Model model, RecipeSearch search);
+
+  /**
    * Evaluates a model on the host, alone.
    *
    * @param model the model

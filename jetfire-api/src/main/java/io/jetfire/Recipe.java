@@ -347,7 +347,8 @@ public final class Recipe {
 
     /**
      * Sets how many 4-bit weights of a fully connected layer share a scale, where the number of its
-     * inputs is a multiple; other layers keep a scale per output.
+     * inputs is a multiple; other layers keep a scale per output. Runtimes may compute with blocks
+     * on some delegates only; the conversion's notes say so.
      *
      * @param value 0 for one scale per output, or 32, 64, 128 or 256
      * @return this builder

@@ -1,16 +1,22 @@
 package io.jetfire.spi;
 
+import io.jetfire.Advice;
+import io.jetfire.ConfigurationException;
 import io.jetfire.Dataset;
+import io.jetfire.Explanation;
 import io.jetfire.Layout;
 import io.jetfire.Model;
 import io.jetfire.Preprocessing;
 import io.jetfire.Recipe;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.ToDoubleFunction;
 
 /** Converts models of some formats into one format. Thread-safe. */
 public interface ConverterBackend {
@@ -41,6 +47,77 @@ public interface ConverterBackend {
    * @throws io.jetfire.ConfigurationException if the recipe needs calibration and there is none
    */
   Conversion convert(Request request);
+
+  /**
+   * Says where a conversion loses accuracy, by running its result beside the source.
+   *
+   * @param request the conversion, with calibration samples; no file is written to its target
+   * @return errors per operator, and suspects
+   * @throws io.jetfire.ConfigurationException if this backend cannot tell, or there are no samples
+   */
+  default Explanation explain(Request request) {
+    throw new ConfigurationException(
+        "This converter backend cannot explain what it does to '"
+            + request.source().path()
+            + "'; the backend 'tflite' of the artifact jetfire-tflite can");
+  }
+
+  /**
+   * Searches recipes for the smallest variant that is accurate enough.
+   *
+   * @param search what to search for
+   * @return what was tried until the budget was met, nothing was left to try, or time was over
+   * @throws io.jetfire.ConfigurationException if this backend cannot search
+   */
+  default Advice advise(Search search) {
+    throw new ConfigurationException(
+        "This converter backend gives no advice on '"
+            + search.source().path()
+            + "'; the backend 'tflite' of the artifact jetfire-tflite does");
+  }
+
+  /**
+   * A search for the smallest variant that is accurate enough.
+   *
+   * @param source the model to read, which is float
+   * @param calibration the representative dataset
+   * @param targetRuntime the version of the oldest runtime that must execute the variants
+   * @param edgeLayout the layout that image inputs and outputs get; empty to keep the source's
+   * @param measure how accuracy is measured
+   * @param budget the least accuracy that is acceptable
+   * @param timeLimit after which the search ends with what it has
+   * @param onTrial told of every trial, in order
+   * @param cancellation ends the search with what it has
+   */
+  record Search(
+      Model source,
+      Calibration calibration,
+      String targetRuntime,
+      Optional<Layout> edgeLayout,
+      Measure measure,
+      double budget,
+      Duration timeLimit,
+      Consumer<Advice.Trial> onTrial,
+      Cancellation cancellation) {}
+
+  /** How the accuracy of a variant is measured. */
+  sealed interface Measure {
+    /**
+     * Signal to noise in dB of what a variant gives, against what the source gives; where an output
+     * is a softmax or a logistic, of what goes into it; averaged over samples.
+     *
+     * @param samples other than those of calibration
+     */
+    record SignalToNoise(Calibration samples) implements Measure {}
+
+    /**
+     * A metric on a dataset.
+     *
+     * @param name such as {@code accuracy}
+     * @param of measures a file of the backend's target format; larger is better
+     */
+    record Metric(String name, ToDoubleFunction<Model> of) implements Measure {}
+  }
 
   /**
    * One conversion.

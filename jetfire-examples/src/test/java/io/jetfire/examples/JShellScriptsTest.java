@@ -17,7 +17,7 @@ class JShellScriptsTest {
   void everyScriptIsTested() throws IOException {
     try (var files = Files.list(SCRIPTS)) {
       assertThat(files.map(f -> f.getFileName().toString()))
-          .containsExactlyInAnyOrder("first.jsh", "experiment.jsh", "parse-a-log.jsh");
+          .containsExactlyInAnyOrder("first.jsh", "experiment.jsh", "parse-a-log.jsh", "advise.jsh");
     }
   }
 
@@ -34,6 +34,15 @@ class JShellScriptsTest {
   @Test
   void theExperimentScriptReports() throws Exception {
     assertThat(run("experiment.jsh")).contains("## Variants").contains("exit code 0");
+  }
+
+  @Test
+  void theAdviceScriptExplainsAndAdvises() throws Exception {
+    assertThat(run("advise.jsh"))
+        .contains("alone dB")
+        .contains("Smallest with SQNR dB of at least 35.0: Recipe[")
+        .contains("tried dynamic-range")
+        .contains("Smallest with accuracy of at least 0.9: Recipe[");
   }
 
   @Test

@@ -1,10 +1,14 @@
 package io.jetfire.tflite;
 
+import io.jetfire.Advice;
+import io.jetfire.ConfigurationException;
+import io.jetfire.Explanation;
 import io.jetfire.Layout;
 import io.jetfire.Model;
 import io.jetfire.Recipe;
 import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
+import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ProviderContext;
 import io.jetfire.tflite.format.TargetRuntime;
@@ -15,6 +19,8 @@ import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ModelImporter;
 import io.jetfire.tflite.importer.ModelImporters;
+import io.jetfire.tflite.quantize.Advisor;
+import io.jetfire.tflite.quantize.Explainer;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
@@ -23,13 +29,16 @@ import io.jetfire.tflite.transform.Optimizer;
 import io.jetfire.tflite.transform.SharedMemoryGuard;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Converts whatever an importer reads, and {@code .tflite} itself, to {@code .tflite}.
@@ -60,18 +69,10 @@ final class TfliteConverter implements ConverterBackend {
   public Conversion convert(Request request) {
     request.cancellation().check();
     long start = System.nanoTime();
-    Graph graph = read(request);
+    Graph graph = read(request.source(), request.recipe(), request.edgeLayout());
     request.cancellation().check();
-    QuantizeOptions.Builder options =
-        QuantizeOptions.builder()
-            .targetRuntime(request.targetRuntime())
-            .workDirectory(workDirectory())
-            .cancellation(request.cancellation());
-    if (request.calibration().isPresent()) {
-      options.runtime(context.modelRuntime("tflite"));
-    }
     QuantizedGraph quantized =
-        Quantizer.quantize(graph, request.recipe(), request.calibration(), options.build());
+        Quantizer.quantize(graph, request.recipe(), request.calibration(), options(request));
     request.cancellation().check();
     SharedMemoryGuard.create().run(quantized.graph());
     TfliteWriter.write(
@@ -84,7 +85,95 @@ final class TfliteConverter implements ConverterBackend {
         properties(request, quantized, System.nanoTime() - start));
   }
 
-  private java.nio.file.Path workDirectory() {
+  @Override
+  public Explanation explain(Request request) {
+    Calibration calibration =
+        request
+            .calibration()
+            .orElseThrow(
+                () ->
+                    new ConfigurationException(
+                        "Explaining runs the model, but there are no samples; give the converter"
+                            + " some with calibration(...), even if its recipe needs none"));
+    Graph graph = read(request.source(), request.recipe(), request.edgeLayout());
+    request.cancellation().check();
+    QuantizeOptions options = options(request);
+    QuantizedGraph quantized =
+        Quantizer.quantize(graph, request.recipe(), request.calibration(), options);
+    return Explainer.explain(quantized, request.recipe(), calibration, options);
+  }
+
+  @Override
+  public Advice advise(Search search) {
+    // Every recipe of the search changes precision, so the file is read as for any of them.
+    Graph graph = read(search.source(), Recipe.fullInteger(), search.edgeLayout());
+    search.cancellation().check();
+    QuantizeOptions options =
+        options(search.targetRuntime(), search.cancellation())
+            .runtime(context.modelRuntime("tflite"))
+            .build();
+    ToDoubleFunction<Graph> accuracy;
+    String name;
+    if (search.measure() instanceof Measure.Metric metric) {
+      accuracy = quantized -> measure(quantized, search.targetRuntime(), metric);
+      name = metric.name();
+    } else {
+      Measure.SignalToNoise noise = (Measure.SignalToNoise) search.measure();
+      accuracy = Advisor.signalToNoise(graph, noise.samples(), options);
+      name = "SQNR dB";
+    }
+    return Advisor.advise(
+        graph,
+        search.calibration(),
+        options,
+        accuracy,
+        search.budget(),
+        name,
+        search.timeLimit(),
+        search.onTrial());
+  }
+
+  private double measure(Graph quantized, String targetRuntime, Measure.Metric metric) {
+    Path file = null;
+    try {
+      file = Files.createTempFile(workDirectory(), "trial", ".tflite");
+      SharedMemoryGuard.create().run(quantized);
+      TfliteWriter.write(quantized, file, WriteOptions.target(TargetRuntime.of(targetRuntime)));
+      return metric.of().applyAsDouble(Model.of(file, "tflite"));
+    } catch (IOException e) {
+      throw new StorageException(
+          "No file can be made in " + workDirectory() + " (" + e + "); name another one", e);
+    } finally {
+      delete(file);
+    }
+  }
+
+  private static void delete(@Nullable Path file) {
+    try {
+      if (file != null) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      throw new StorageException("The temporary file " + file + " cannot be removed: " + e, e);
+    }
+  }
+
+  private QuantizeOptions options(Request request) {
+    QuantizeOptions.Builder options = options(request.targetRuntime(), request.cancellation());
+    if (request.calibration().isPresent()) {
+      options.runtime(context.modelRuntime("tflite"));
+    }
+    return options.build();
+  }
+
+  private QuantizeOptions.Builder options(String targetRuntime, Cancellation cancellation) {
+    return QuantizeOptions.builder()
+        .targetRuntime(targetRuntime)
+        .workDirectory(workDirectory())
+        .cancellation(cancellation);
+  }
+
+  private Path workDirectory() {
     try {
       return Files.createDirectories(context.workDirectory());
     } catch (IOException e) {
@@ -98,18 +187,16 @@ final class TfliteConverter implements ConverterBackend {
     }
   }
 
-  private Graph read(Request request) {
-    Model source = request.source();
+  private Graph read(Model source, Recipe recipe, Optional<Layout> edgeLayout) {
     if (source.format().equals("tflite")) {
       Graph graph = TfliteReader.read(source.path());
       LayoutOptions layout =
-          request.edgeLayout().filter(l -> l == Layout.CHANNELS_LAST).isPresent()
+          edgeLayout.filter(l -> l == Layout.CHANNELS_LAST).isPresent()
               ? LayoutOptions.channelsLast()
               : LayoutOptions.keep();
       // A file that is to keep its precision is kept as it is: folding would unpack its weights.
       boolean keep =
-          request.recipe().precision() == Recipe.Precision.FLOAT32
-              && request.recipe().rules().isEmpty();
+          recipe.precision() == Recipe.Precision.FLOAT32 && recipe.rules().isEmpty();
       return keep && layout.equals(LayoutOptions.keep())
           ? graph
           : Optimizer.standard(layout).run(graph);
@@ -125,10 +212,11 @@ final class TfliteConverter implements ConverterBackend {
               + ". Add the artifact that imports the format, such as jetfire-adapter-djl");
     }
     ImportOptions options = ImportOptions.defaults();
-    Optional<Layout> layout = request.edgeLayout();
     return importer
         .get()
-        .read(source.path(), layout.isPresent() ? options.edgeLayout(layout.get()) : options);
+        .read(
+            source.path(),
+            edgeLayout.isPresent() ? options.edgeLayout(edgeLayout.get()) : options);
   }
 
   private static List<String> notes(Graph graph, QuantizedGraph quantized) {

@@ -1,6 +1,7 @@
 package io.jetfire.verification;
 
 import io.jetfire.Dataset;
+import io.jetfire.Delegate;
 import io.jetfire.Model;
 import io.jetfire.Preprocessing;
 import io.jetfire.Sample;
@@ -81,9 +82,15 @@ final class Bench {
 
   /** Runs a model on samples; real numbers go in and come out. */
   List<float[]> run(Path file, List<float[]> samples, int... shape) {
+    return run(file, Delegate.XNNPACK, samples, shape);
+  }
+
+  List<float[]> run(Path file, Delegate delegate, List<float[]> samples, int... shape) {
     List<float[]> outputs = new ArrayList<>();
     ModelRuntime.Options options =
-        ModelRuntime.Options.defaults().isolation(ModelRuntime.Isolation.IN_PROCESS);
+        ModelRuntime.Options.defaults()
+            .delegate(delegate)
+            .isolation(ModelRuntime.Isolation.IN_PROCESS);
     try (ModelRuntime.Session session = runtime.open(Model.of(file, "tflite"), options)) {
       TensorSpec in = session.inputs().get(0);
       TensorSpec out = session.outputs().get(0);

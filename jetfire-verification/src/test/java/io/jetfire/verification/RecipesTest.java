@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Percentage.withPercentage;
 
 import io.jetfire.ActivationRange;
+import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
@@ -14,6 +15,8 @@ import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.spi.ConverterBackend;
+import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
 import java.nio.file.Path;
@@ -51,7 +54,9 @@ class RecipesTest {
       Subgraph main, Value x, String name, int in, int out, Activation activation, long seed) {
     float[] w = random(in * out, seed);
     for (int i = 0; i < w.length; i++) {
-      w[i] /= (float) Math.sqrt(in);
+      // Some inputs have larger weights than others, as in trained layers.
+      double spread = Math.pow(2, i % in / 32 % 4 - 2.0);
+      w[i] *= (float) (spread / Math.sqrt(in));
     }
     Value y = main.addValue(name, ElementType.FLOAT32, Shape.of(1, out));
     main.append(
@@ -184,5 +189,258 @@ class RecipesTest {
 
     // 99 % lie within 2.58 standard deviations, although that clips too much to be best.
     assertThat(input(quantized).scale(0) * 255 / 2).isBetween(2.45f, 2.7f);
+  }
+
+  // ---- recurrent operators
+
+  private static final int STEPS = 6;
+  private static final int UNITS = 24;
+  private static final int FEATURES = 32;
+
+  private static Value weights(Subgraph main, String name, long seed, int... shape) {
+    int n = 1;
+    for (int d : shape) {
+      n *= d;
+    }
+    float[] w = random(n, seed);
+    for (int i = 0; i < n; i++) {
+      w[i] /= (float) Math.sqrt(shape[shape.length - 1]);
+    }
+    return main.addConstant(name, Shape.of(shape), w);
+  }
+
+  private static Value state(Subgraph main, String name, int... shape) {
+    return main.addValue(name, ElementType.FLOAT32, Shape.of(shape)).variable(true);
+  }
+
+  private static void lstmWeights(Subgraph main, Value[] in, int from, String name) {
+    for (int gate = 0; gate < 4; gate++) {
+      in[from + gate] = weights(main, name + "/w" + gate, from + gate, UNITS, FEATURES);
+      in[from + 4 + gate] = weights(main, name + "/r" + gate, from + 40 + gate, UNITS, UNITS);
+      in[from + 11 + gate] = weights(main, name + "/b" + gate, from + 80 + gate, UNITS);
+    }
+  }
+
+  private static Graph recurrent(OpKind kind) {
+    Graph graph = Graph.create();
+    Subgraph main = graph.addSubgraph("main");
+    Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(1, STEPS, FEATURES));
+    Op op = Op.of(kind);
+    Value[] in;
+    int units = UNITS;
+    switch (kind) {
+      case UNIDIRECTIONAL_SEQUENCE_LSTM -> {
+        in = new Value[24];
+        lstmWeights(main, in, 1, "lstm");
+        in[18] = state(main, "h", 1, UNITS);
+        in[19] = state(main, "c", 1, UNITS);
+        op.set("fused_activation_function", Activation.TANH);
+      }
+      case BIDIRECTIONAL_SEQUENCE_LSTM -> {
+        in = new Value[48];
+        lstmWeights(main, in, 1, "forth");
+        lstmWeights(main, in, 18, "back");
+        in[35] = state(main, "h", 1, UNITS);
+        in[36] = state(main, "c", 1, UNITS);
+        in[37] = state(main, "hb", 1, UNITS);
+        in[38] = state(main, "cb", 1, UNITS);
+        op.set("fused_activation_function", Activation.TANH).set("merge_outputs", true);
+        op.set("time_major", false);
+        units = 2 * UNITS;
+      }
+      default -> {
+        in = new Value[5];
+        in[1] = weights(main, "rnn/w", 1, UNITS, FEATURES);
+        in[2] = weights(main, "rnn/r", 2, UNITS, UNITS);
+        in[3] = weights(main, "rnn/b", 3, UNITS);
+        in[4] = state(main, "h", 1, UNITS);
+        op.set("fused_activation_function", Activation.TANH);
+      }
+    }
+    in[0] = x;
+    Value y = main.addValue("y", ElementType.FLOAT32, Shape.of(1, STEPS, units));
+    main.append(op.inputs(in).outputs(y));
+    main.outputs(y);
+    return graph.verify();
+  }
+
+  private static Op first(QuantizedGraph quantized, OpKind kind) {
+    return quantized.graph().main().ops().stream()
+        .filter(o -> o.kind() == kind)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
+  void recurrentOperatorsComputeOnSmallWeights() {
+    Bench bench = new Bench(folder);
+    List<float[]> evaluation = samples(8, STEPS * FEATURES, 5000);
+    for (OpKind kind :
+        List.of(
+            OpKind.UNIDIRECTIONAL_SEQUENCE_LSTM,
+            OpKind.BIDIRECTIONAL_SEQUENCE_LSTM,
+            OpKind.UNIDIRECTIONAL_SEQUENCE_RNN)) {
+      Graph graph = recurrent(kind);
+      List<float[]> expected =
+          bench.run(bench.write(graph, RUNTIME), evaluation, 1, STEPS, FEATURES);
+      for (Recipe recipe : List.of(Recipe.dynamicRange(), Recipe.weightOnly(), Recipe.float16())) {
+        QuantizedGraph quantized =
+            Quantizer.quantize(
+                graph,
+                recipe,
+                Optional.empty(),
+                QuantizeOptions.builder().targetRuntime(RUNTIME).build());
+        Path file = bench.write(quantized.graph(), RUNTIME);
+        List<float[]> actual = bench.run(file, evaluation, 1, STEPS, FEATURES);
+
+        Value kept = first(quantized, kind).input(2);
+        assertThat(kept.type())
+            .isEqualTo(
+                recipe.precision() == Recipe.Precision.DYNAMIC_RANGE
+                    ? ElementType.INT8
+                    : ElementType.FLOAT32);
+        assertThat(Bench.sqnr(expected, actual)).as(kind + " " + recipe).isGreaterThan(28);
+      }
+    }
+  }
+
+  @Test
+  void integerRecipesSayWhyRecurrentOperatorsStayFloatAndWhatHelps() {
+    Bench bench = new Bench(folder);
+    Graph graph = recurrent(OpKind.UNIDIRECTIONAL_SEQUENCE_LSTM);
+    List<float[]> evaluation = samples(8, STEPS * FEATURES, 5000);
+    Optional<ConverterBackend.Calibration> calibration =
+        Optional.of(Bench.calibration(samples(12, STEPS * FEATURES, 100), 1, STEPS, FEATURES));
+
+    QuantizedGraph whole =
+        Quantizer.quantize(
+            graph, Recipe.fullInteger(), calibration, bench.options(RUNTIME, false));
+    QuantizedGraph mixed =
+        Quantizer.quantize(
+            graph,
+            Recipe.fullInteger().toBuilder()
+                .rule("op:UNIDIRECTIONAL_SEQUENCE_LSTM", Recipe.Precision.DYNAMIC_RANGE)
+                .build(),
+            calibration,
+            bench.options(RUNTIME, false));
+
+    assertThat(whole.notes())
+        .anyMatch(
+            n ->
+                n.contains("its integer form is not made here")
+                    && n.contains("'op:UNIDIRECTIONAL_SEQUENCE_LSTM' with DYNAMIC_RANGE"));
+    assertThat(first(mixed, OpKind.UNIDIRECTIONAL_SEQUENCE_LSTM).input(2).type())
+        .isEqualTo(ElementType.INT8);
+    assertThat(
+            Bench.sqnr(
+                bench.run(bench.write(graph, RUNTIME), evaluation, 1, STEPS, FEATURES),
+                bench.run(bench.write(mixed.graph(), RUNTIME), evaluation, 1, STEPS, FEATURES)))
+        .isGreaterThan(28);
+  }
+
+  // ---- 4-bit weights
+
+  private double fourBits(Bench bench, Graph graph, Recipe recipe, List<String> notes) {
+    QuantizedGraph quantized =
+        Quantizer.quantize(graph, recipe, Optional.empty(), bench.options(RUNTIME, false));
+    notes.addAll(quantized.notes());
+    return sqnr(bench, graph, quantized, samples(20, 256, 5000));
+  }
+
+  @Test
+  void fourBitWeightsLoseLessInBlocks() {
+    Bench bench = new Bench(folder);
+    Graph graph = network();
+    Recipe four = Recipe.dynamicRange().toBuilder().weightBits(4).build();
+    List<String> notes = new ArrayList<>();
+    double channels = fourBits(bench, graph, four, notes);
+    assertThat(channels).isGreaterThan(13);
+    assertThat(notes).isEmpty();
+    for (int size : new int[] {64, 32}) {
+      double blocks = fourBits(bench, graph, four.toBuilder().weightBlockSize(size).build(), notes);
+      assertThat(blocks).as("blocks of " + size).isGreaterThan(channels + 1);
+    }
+    assertThat(notes).allMatch(n -> n.contains("which XNNPACK alone computes with")).hasSize(2);
+  }
+
+  @Test
+  void blocksAreComputedWithWhateverTheSizeOfTheLayer() {
+    Bench bench = new Bench(folder);
+    for (int outputs : new int[] {1, 7, 40}) {
+      for (int block : new int[] {32, 64, 128, 256}) {
+        Graph graph = Graph.create();
+        Subgraph main = graph.addSubgraph("main");
+        Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(1, 2048));
+        Value w = main.addConstant("w", Shape.of(outputs, 2048), random(outputs * 2048, block));
+        Value y = main.addValue("y", ElementType.FLOAT32, Shape.of(1, outputs));
+        main.append(Op.of(OpKind.FULLY_CONNECTED).inputs(x, w, null).outputs(y));
+        main.outputs(y);
+        Recipe recipe =
+            Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(block).build();
+        QuantizedGraph quantized =
+            Quantizer.quantize(
+                graph.verify(), recipe, Optional.empty(), bench.options(RUNTIME, false));
+
+        assertThat(first(quantized, OpKind.FULLY_CONNECTED).input(1).quantization())
+            .containsInstanceOf(Quantization.Blockwise.class);
+        assertThat(sqnr(bench, graph, quantized, samples(5, 2048, 5000)))
+            .as(outputs + " outputs, blocks of " + block)
+            .isGreaterThan(16);
+      }
+    }
+  }
+
+  @Test
+  void fourBitWeightsPerChannelAreTheSameToBothKernels() {
+    Bench bench = new Bench(folder);
+    Graph graph = network();
+    List<float[]> evaluation = samples(5, 256, 5000);
+    for (Recipe base : List.of(Recipe.dynamicRange(), Recipe.weightOnly(), Recipe.fullInteger())) {
+      Recipe recipe = base.toBuilder().weightBits(4).build();
+      Path file =
+          bench.write(
+              quantize(bench, graph, recipe, samples(40, 256, 100)).graph(), RUNTIME);
+
+      List<float[]> fast = bench.run(file, evaluation, 1, 256);
+      List<float[]> reference = bench.run(file, Delegate.CPU, evaluation, 1, 256);
+
+      assertThat(Bench.sqnr(reference, fast)).as(base.name()).isGreaterThan(30);
+      assertThat(Bench.sqnr(bench.run(bench.write(graph, RUNTIME), evaluation, 1, 256), fast))
+          .as(base.name())
+          .isGreaterThan(13);
+    }
+  }
+
+  @Test
+  void blocksThatMustBeDequantizedAreNoted() {
+    Bench bench = new Bench(folder);
+    Recipe recipe = Recipe.weightOnly().toBuilder().weightBits(4).weightBlockSize(32).build();
+    List<String> notes = new ArrayList<>();
+
+    assertThat(fourBits(bench, network(), recipe, notes)).isGreaterThan(13);
+
+    assertThat(notes).hasSize(2).allMatch(n -> n.contains("the runtime cannot dequantize blocks"));
+  }
+
+  @Test
+  void blocksThatATargetOrALayerLacksAreNoted() {
+    Bench bench = new Bench(folder);
+    Graph graph = network();
+    Recipe blocks =
+        Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(256).build();
+
+    QuantizedGraph old =
+        Quantizer.quantize(graph, blocks, Optional.empty(), bench.options("2.16.1", false));
+    QuantizedGraph now =
+        Quantizer.quantize(graph, blocks, Optional.empty(), bench.options(RUNTIME, false));
+
+    assertThat(old.notes())
+        .hasSize(2)
+        .allMatch(n -> n.startsWith("One scale per output instead of blocks"))
+        .allMatch(n -> n.contains("2.16.1 must execute it"));
+    assertThat(now.notes())
+        .anyMatch(n -> n.contains("128 inputs are not a multiple of 256") && n.contains("scores"));
+    assertThat(sqnr(bench, graph, old, samples(20, 256, 5000))).isGreaterThan(8);
+    assertThat(sqnr(bench, graph, now, samples(20, 256, 5000))).isGreaterThan(13);
   }
 }

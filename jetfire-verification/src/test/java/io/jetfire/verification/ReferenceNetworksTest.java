@@ -3,16 +3,16 @@ package io.jetfire.verification;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.jetfire.Advice;
+import io.jetfire.Explanation;
 import io.jetfire.Recipe;
 import io.jetfire.tflite.format.TfliteReader;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
-import io.jetfire.tflite.quantize.Advice;
 import io.jetfire.tflite.quantize.Advisor;
 import io.jetfire.tflite.quantize.Explainer;
-import io.jetfire.tflite.quantize.Explanation;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
@@ -126,16 +126,18 @@ class ReferenceNetworksTest {
             graph ->
                 Bench.sqnr(expected, bench.run(bench.write(graph, RUNTIME), evaluation, 1, 640)),
             30,
+            "SQNR dB",
             java.time.Duration.ofMinutes(2),
             seen::add);
 
-    assertThat(advice.evaluations()).isEqualTo(seen.size()).isGreaterThanOrEqualTo(5);
+    assertThat(advice.trials()).isEqualTo(seen);
+    assertThat(advice.trials().size()).isGreaterThanOrEqualTo(5);
     Advice.Trial smallest = advice.smallest().orElseThrow();
     assertThat(smallest.accuracy()).isGreaterThanOrEqualTo(30);
     assertThat(seen)
         .filteredOn(t -> t.accuracy() >= 30)
         .allSatisfy(t -> assertThat(t.sizeBytes()).isGreaterThanOrEqualTo(smallest.sizeBytes()));
-    assertThat(advice.toString()).contains("smallest within the budget");
+    assertThat(advice.toString()).contains("Smallest with SQNR dB of at least 30.0");
   }
 
   @Test
@@ -154,6 +156,7 @@ class ReferenceNetworksTest {
             Advisor.signalToNoise(
                 graph, Bench.calibration(network.evaluation().subList(0, 20), 1, 640), options),
             60,
+            "SQNR dB",
             java.time.Duration.ofNanos(1),
             seen::add);
     double same =
@@ -162,7 +165,8 @@ class ReferenceNetworksTest {
             .applyAsDouble(graph.copy());
 
     assertThat(advice.complete()).isFalse();
-    assertThat(advice.evaluations()).isEqualTo(seen.size()).isLessThan(5);
+    assertThat(advice.trials()).isEqualTo(seen);
+    assertThat(advice.trials().size()).isLessThan(5);
     assertThat(same).isGreaterThan(100);
   }
 

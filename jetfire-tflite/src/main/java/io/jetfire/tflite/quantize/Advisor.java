@@ -1,9 +1,13 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
+import io.jetfire.RunCancelledException;
+import io.jetfire.Suspect;
+import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.tflite.format.TargetRuntime;
@@ -17,7 +21,6 @@ import io.jetfire.tflite.graph.Value;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -29,7 +32,7 @@ import java.util.function.ToDoubleFunction;
  * <pre>{@code
  * Advice advice = Advisor.advise(
  *     graph, calibration, options, quantized -> accuracyOf(quantized), 0.9,
- *     Duration.ofMinutes(5), trial -> {});
+ *     "accuracy", Duration.ofMinutes(5), trial -> {});
  * }</pre>
  *
  * <p>First the plain recipes are tried; then, from full integer on, the worst suspect of each step
@@ -44,6 +47,7 @@ public final class Advisor {
   private final ToDoubleFunction<Graph> accuracy;
   private final Consumer<Advice.Trial> progress;
   private final long deadline;
+  private final String measure;
   private final List<Advice.Trial> trials = new ArrayList<>();
 
   private Advisor(
@@ -51,14 +55,18 @@ public final class Advisor {
       ConverterBackend.Calibration calibration,
       QuantizeOptions options,
       ToDoubleFunction<Graph> accuracy,
+      String measure,
       Duration limit,
       Consumer<Advice.Trial> progress) {
     this.graph = graph;
     this.calibration = calibration;
-    this.options = options;
     this.accuracy = accuracy;
+    this.measure = measure;
     this.progress = progress;
     this.deadline = System.nanoTime() + limit.toNanos();
+    Cancellation asked = options.cancellation();
+    this.options =
+        options.cancellation(() -> asked.isRequested() || System.nanoTime() - deadline > 0);
   }
 
   /**
@@ -70,9 +78,10 @@ public final class Advisor {
    * @param accuracy measures a quantized graph on evaluation data, such as its top-1 accuracy or
    *     its signal to noise in dB; larger is better
    * @param budget the least accuracy that is acceptable
-   * @param limit after which no further recipe is tried; a trial that runs is finished
+   * @param measure what accuracy is, for the reader
+   * @param limit after which the search ends with what it has
    * @param progress told of every trial, in order
-   * @return the Pareto front and the smallest model within the budget
+   * @return what was tried; the Pareto front and the smallest model within the budget
    */
   public static Advice advise(
       Graph graph,
@@ -80,9 +89,11 @@ public final class Advisor {
       QuantizeOptions options,
       ToDoubleFunction<Graph> accuracy,
       double budget,
+      String measure,
       Duration limit,
       Consumer<Advice.Trial> progress) {
-    return new Advisor(graph, calibration, options, accuracy, limit, progress).run(budget);
+    return new Advisor(graph, calibration, options, accuracy, measure, limit, progress)
+        .run(budget);
   }
 
   /**
@@ -93,7 +104,7 @@ public final class Advisor {
    * <pre>{@code
    * Advice advice = Advisor.advise(
    *     graph, calibration, options, Advisor.signalToNoise(graph, evaluation, options), 30,
-   *     Duration.ofMinutes(5), trial -> {});
+   *     "SQNR dB", Duration.ofMinutes(5), trial -> {});
    * }</pre>
    *
    * @param graph the float graph
@@ -127,42 +138,40 @@ public final class Advisor {
   }
 
   private Advice run(double budget) {
-    boolean complete = true;
+    boolean complete;
+    try {
+      search(budget);
+      complete = true;
+    } catch (RunCancelledException e) {
+      // Out of time, or no longer wanted: what was tried so far is still worth knowing.
+      complete = false;
+    }
+    return new Advice(measure, budget, trials, complete);
+  }
+
+  private void search(double budget) {
     for (Recipe recipe :
         List.of(Recipe.dynamicRange(), Recipe.float16(), Recipe.int16x8(), Recipe.weightOnly())) {
-      complete &= trial(recipe).isPresent();
+      trial(recipe);
     }
     Recipe recipe = Recipe.fullInteger();
     for (int step = 0; step <= MOST_FALLBACKS; step++) {
-      Optional<QuantizedGraph> quantized = trial(recipe);
-      complete &= quantized.isPresent();
-      if (quantized.isEmpty() || trials.get(trials.size() - 1).accuracy() >= budget) {
-        break;
+      QuantizedGraph quantized = trial(recipe);
+      if (trials.get(trials.size() - 1).accuracy() >= budget) {
+        return;
       }
       List<Suspect> suspects =
-          Explainer.explain(quantized.get(), recipe, calibration, options).suspects();
+          Explainer.explain(quantized, recipe, calibration, options).suspects();
       if (suspects.isEmpty()) {
-        break;
+        return;
       }
       recipe =
           suspects.get(0).recipe().toBuilder().name("full-integer-mixed-" + (step + 1)).build();
     }
-    List<Advice.Trial> front =
-        trials.stream()
-            .filter(t -> trials.stream().noneMatch(o -> o.beats(t)))
-            .sorted(Comparator.comparingLong(Advice.Trial::sizeBytes))
-            .toList();
-    return new Advice(
-        front,
-        front.stream().filter(t -> t.accuracy() >= budget).findFirst(),
-        trials.size(),
-        complete);
   }
 
-  private Optional<QuantizedGraph> trial(Recipe recipe) {
-    if (System.nanoTime() - deadline > 0 || options.cancellation().isRequested()) {
-      return Optional.empty();
-    }
+  private QuantizedGraph trial(Recipe recipe) {
+    options.cancellation().check();
     QuantizedGraph quantized =
         Quantizer.quantize(
             graph,
@@ -173,12 +182,12 @@ public final class Advisor {
         TfliteWriter.toBytes(
                 quantized.graph(), WriteOptions.target(TargetRuntime.of(options.targetRuntime())))
             .length;
-    Advice.Trial trial =
-        new Advice.Trial(
-            recipe, size, cost(quantized.graph()), accuracy.applyAsDouble(quantized.graph()));
+    double measured = accuracy.applyAsDouble(quantized.graph());
+    options.cancellation().check();
+    Advice.Trial trial = new Advice.Trial(recipe, size, cost(quantized.graph()), measured);
     trials.add(trial);
     progress.accept(trial);
-    return Optional.of(quantized);
+    return quantized;
   }
 
   /** Multiplications of all layers, weighted by how slow their arithmetic is on a phone's CPU. */

@@ -2,8 +2,11 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.ConfigurationException;
 import io.jetfire.Delegate;
+import io.jetfire.Explanation;
+import io.jetfire.LayerError;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
+import io.jetfire.Suspect;
 import io.jetfire.Tensor;
 import io.jetfire.TensorSpec;
 import io.jetfire.spi.ConverterBackend;

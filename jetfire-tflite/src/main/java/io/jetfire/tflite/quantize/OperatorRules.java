@@ -81,6 +81,30 @@ final class OperatorRules {
     };
   }
 
+  /** Whether an operator carries a state from step to step. */
+  static boolean isRecurrent(OpKind kind) {
+    return recurrentWeights(kind).length > 0;
+  }
+
+  /**
+   * The inputs that hold the weights of a recurrent operator, all of which its hybrid kernels take
+   * in one type: of inputs, of the last output, peepholes, projection.
+   */
+  static int[] recurrentWeights(OpKind kind) {
+    return switch (kind) {
+      case LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM ->
+          new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16};
+      case BIDIRECTIONAL_SEQUENCE_LSTM ->
+          new int[] {
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 33,
+            40, 41, 42, 43, 44, 45, 46, 47
+          };
+      case RNN, UNIDIRECTIONAL_SEQUENCE_RNN, SVDF -> new int[] {1, 2};
+      case BIDIRECTIONAL_SEQUENCE_RNN -> new int[] {1, 2, 5, 6, 10, 11};
+      default -> new int[0];
+    };
+  }
+
   /** The parameters that an operator's output must have. */
   static Parameters fixed(OpKind kind, ElementType type) {
     boolean wide = type == ElementType.INT16;

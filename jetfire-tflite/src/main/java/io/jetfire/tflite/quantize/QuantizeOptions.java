@@ -86,6 +86,15 @@ public final class QuantizeOptions {
     return search;
   }
 
+  /** These options with another answer to whether the work is still wanted. */
+  QuantizeOptions cancellation(Cancellation other) {
+    Builder b =
+        builder().targetRuntime(targetRuntime).cancellation(other).search(search);
+    b.runtime = runtime;
+    b.workDirectory = workDirectory;
+    return new QuantizeOptions(b);
+  }
+
   /** Collects the parts of {@link QuantizeOptions}. */
   public static final class Builder {
     private String targetRuntime = "2.16.1";

@@ -393,6 +393,7 @@ public final class Quantizer {
                   plan,
                   recipe.edgeType(),
                   recipe.weightBits(),
+                  recipe.weightBlockSize(),
                   target,
                   noted)
               .rewrite();

@@ -7,6 +7,7 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Quantization;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
@@ -30,6 +31,9 @@ final class Rewriter {
   /** As TensorFlow's converter: smaller weights save less than their scales cost. */
   static final int LEAST_DYNAMIC_ELEMENTS = 1024;
 
+  /** Blocks of weights were seen to run on this runtime; older ones are not trusted with them. */
+  static final String BLOCKS_SINCE = "2.21.0";
+
   private static final float MAX_HALF = 65504f;
 
   private final Subgraph source;
@@ -38,6 +42,7 @@ final class Rewriter {
   private final @Nullable ActivationPlan plan;
   private final TensorType edgeType;
   private final int weightBits;
+  private final int weightBlockSize;
   private final Target runtime;
   private final List<String> notes;
   private final List<Layer> layers = new ArrayList<>();
@@ -45,6 +50,7 @@ final class Rewriter {
   private final Map<Value, Map<Object, Value>> forms = new IdentityHashMap<>();
   private final Map<Value, Value> moved = new IdentityHashMap<>();
   private int clamped;
+  private int inBlocks;
 
   /**
    * Prepares a rewriting.
@@ -55,6 +61,7 @@ final class Rewriter {
    * @param plan the parameters of activations, or null if nothing is quantized in advance
    * @param edgeType of inputs and outputs
    * @param weightBits of integer weights
+   * @param weightBlockSize weights that share a scale, or 0 for one scale per output
    * @param runtime the oldest runtime that must execute the result
    * @param notes collects what the user should know
    */
@@ -65,6 +72,7 @@ final class Rewriter {
       @Nullable ActivationPlan plan,
       TensorType edgeType,
       int weightBits,
+      int weightBlockSize,
       Target runtime,
       List<String> notes) {
     this.source = source;
@@ -73,6 +81,7 @@ final class Rewriter {
     this.plan = plan;
     this.edgeType = edgeType;
     this.weightBits = weightBits;
+    this.weightBlockSize = weightBlockSize;
     this.runtime = runtime;
     this.notes = notes;
   }
@@ -108,6 +117,14 @@ final class Rewriter {
     target.removeDead();
     if (clamped > 0) {
       notes.add(clamped + " weights beyond 65504 were clamped to the largest 16-bit float");
+    }
+    if (inBlocks > 0) {
+      // Measured on 2.21: the reference kernel takes blocks without an error and ignores them.
+      notes.add(
+          inBlocks
+              + " layer(s) have weights in blocks of "
+              + weightBlockSize
+              + ", which XNNPACK alone computes with; without it the model gives wrong numbers");
     }
     return layers;
   }
@@ -376,7 +393,7 @@ final class Rewriter {
           target.addConstant(
               biasName(from, b),
               biasType,
-              io.jetfire.tflite.graph.Shape.of(bias.length),
+              Shape.of(bias.length),
               Refiner.integerBias(bias, input.scale(), fitted.scales(), wide));
       biasValue.quantization(Refiner.biasQuantization(input.scale(), fitted.scales(), bias.length));
       setInput(op, b, biasValue);
@@ -501,6 +518,10 @@ final class Rewriter {
       quantizeWeights(from, op, w, dynamic);
       return;
     }
+    if (OperatorRules.isRecurrent(kind)) {
+      recurrentWeights(from, op, hybrid);
+      return;
+    }
     for (int i : otherWeights(from)) {
       Value w = from.input(i);
       if (w.isConstant()
@@ -515,6 +536,38 @@ final class Rewriter {
     }
   }
 
+  /**
+   * Gives a recurrent operator small weights: all or none, as its kernels demand, each with one
+   * scale.
+   */
+  private void recurrentWeights(Op from, Op op, boolean hybrid) {
+    List<Integer> found = new ArrayList<>();
+    long elements = 0;
+    for (int i : OperatorRules.recurrentWeights(from.kind())) {
+      Optional<Value> w = from.optionalInput(i);
+      if (w.isPresent()) {
+        if (!w.get().isConstant() || w.get().type() != ElementType.FLOAT32) {
+          notes.add(
+              "The weights of "
+                  + Selection.describe(from)
+                  + " stay as they are: not all of them are constant floats");
+          return;
+        }
+        found.add(i);
+        elements += w.get().shape().elementCount();
+      }
+    }
+    if (elements < LEAST_DYNAMIC_ELEMENTS) {
+      return;
+    }
+    for (int i : found) {
+      op.input(i, plainWeights(op, op.inputs().get(i), from.input(i), hybrid));
+    }
+    if (hybrid && op.has("asymmetric_quantize_inputs")) {
+      op.set("asymmetric_quantize_inputs", true);
+    }
+  }
+
   private static int[] otherWeights(Op op) {
     return switch (op.kind()) {
       case BATCH_MATMUL -> new int[] {1};
@@ -526,6 +579,10 @@ final class Rewriter {
 
   private void quantizeWeights(Op from, Op op, Value w, boolean hybrid) {
     OpKind kind = op.kind();
+    if (blocks(from, w, hybrid)) {
+      blockWeights(from, op, w);
+      return;
+    }
     int bits = bits(kind);
     boolean perChannel = perChannel(kind, hybrid);
     float[][] rows = LayerWeights.rows(kind, w);
@@ -583,7 +640,70 @@ final class Rewriter {
             w.useCount() > 1));
   }
 
-  private Value plainWeights(Op op, Value old, Value w, boolean direct) {
+  /** Whether a layer's weights get a scale per block; a note says why not where it was asked for. */
+  private boolean blocks(Op from, Value w, boolean hybrid) {
+    if (weightBlockSize == 0) {
+      return false;
+    }
+    String obstacle = "";
+    if (from.kind() != OpKind.FULLY_CONNECTED) {
+      obstacle = "only fully connected layers have blocks";
+    } else if (!hybrid) {
+      // Measured: DEQUANTIZE of 2.21 takes them without an error and gives other numbers.
+      obstacle = "the runtime cannot dequantize blocks";
+    } else if (!runtime.atLeast(BLOCKS_SINCE)) {
+      obstacle =
+          "blocks need runtime " + BLOCKS_SINCE + ", and " + runtime.version() + " must execute it";
+    } else if (w.shape().dim(1) % weightBlockSize != 0) {
+      obstacle = w.shape().dim(1) + " inputs are not a multiple of " + weightBlockSize;
+    }
+    if (!obstacle.isEmpty()) {
+      notes.add(
+          "One scale per output instead of blocks, because "
+              + obstacle
+              + ": "
+              + Selection.describe(from));
+    }
+    return obstacle.isEmpty();
+  }
+
+  private void blockWeights(Op from, Op op, Value w) {
+    OpKind kind = op.kind();
+    Value old = op.input(OperatorRules.weightInput(kind));
+    Value weights =
+        form(
+            old,
+            "blocks",
+            () -> {
+              BlockWeights fitted = BlockWeights.of(LayerWeights.rows(kind, w), weightBlockSize);
+              float[][] all = fitted.scales();
+              short[] halves = new short[all.length * all[0].length];
+              for (int i = 0; i < halves.length; i++) {
+                halves[i] = Float16.fromFloat(all[i / all[0].length][i % all[0].length]);
+              }
+              Value scales =
+                  target.addConstant(
+                      w.name() + "_scales",
+                      ElementType.FLOAT16,
+                      Shape.of(all.length, all[0].length),
+                      Weights.of(halves));
+              return target
+                  .addConstant(
+                      w.name() + "_q4",
+                      ElementType.INT4,
+                      w.shape(),
+                      Refiner.pack(kind, fitted.integers(), 4))
+                  .quantization(new Quantization.Blockwise(scales, null, weightBlockSize));
+            });
+    op.input(OperatorRules.weightInput(kind), weights);
+    op.set("asymmetric_quantize_inputs", true);
+    inBlocks++;
+  }
+
+  private Value plainWeights(Op op, @Nullable Value old, Value w, boolean direct) {
+    if (old == null) {
+      throw new IllegalStateException(op + " lost its input " + w.name());
+    }
     float[] data = w.floats();
     float max = 0;
     for (float x : data) {

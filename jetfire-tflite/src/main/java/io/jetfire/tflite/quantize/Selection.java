@@ -116,6 +116,11 @@ final class Selection {
    */
   private static String obstacle(Op op, Precision wanted, Target target) {
     var rule = OperatorRules.of(op.kind());
+    if (OperatorRules.isRecurrent(op.kind())) {
+      return "its integer form is not made here; the rule 'op:"
+          + op.name()
+          + "' with DYNAMIC_RANGE makes their weights small";
+    }
     if (rule.isEmpty()) {
       return op.kind() == OpKind.CUSTOM
           ? "custom operators compute what their author wrote"

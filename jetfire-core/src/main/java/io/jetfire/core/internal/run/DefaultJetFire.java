@@ -1,5 +1,6 @@
 package io.jetfire.core.internal.run;
 
+import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Converter;
@@ -11,6 +12,7 @@ import io.jetfire.Evaluation;
 import io.jetfire.EvaluationResult;
 import io.jetfire.Experiment;
 import io.jetfire.Gate;
+import io.jetfire.Explanation;
 import io.jetfire.JetFire;
 import io.jetfire.JetFireException;
 import io.jetfire.MetricsParser;
@@ -20,6 +22,7 @@ import io.jetfire.OutputDecoder;
 import io.jetfire.Plan;
 import io.jetfire.Preprocessing;
 import io.jetfire.ProviderInfo;
+import io.jetfire.RecipeSearch;
 import io.jetfire.Report;
 import io.jetfire.RunHandle;
 import io.jetfire.RunId;
@@ -376,6 +379,16 @@ public final class DefaultJetFire implements JetFire {
     return host()
         .convert(
             model, converter, Preprocessing.none(), HostRuns.folder(folder), Cancellation.NEVER);
+  }
+
+  @Override
+  public Explanation explain(Model model, Converter converter) {
+    return host().explain(model, converter, workDirectory);
+  }
+
+  @Override
+  public Advice advise(Model model, RecipeSearch search) {
+    return host().advise(model, search);
   }
 
   @Override

@@ -1,13 +1,19 @@
 package io.jetfire.core.internal.run;
 
+import io.jetfire.Advice;
 import io.jetfire.ConvertedModel;
 import io.jetfire.Converter;
+import io.jetfire.DataException;
+import io.jetfire.Dataset;
 import io.jetfire.Delegate;
 import io.jetfire.Evaluation;
 import io.jetfire.EvaluationResult;
+import io.jetfire.Explanation;
+import io.jetfire.MissingProviderException;
 import io.jetfire.Model;
 import io.jetfire.OutputDecoder;
 import io.jetfire.Preprocessing;
+import io.jetfire.RecipeSearch;
 import io.jetfire.StorageException;
 import io.jetfire.TrainedModel;
 import io.jetfire.Training;
@@ -51,35 +57,11 @@ final class HostRuns {
       Preprocessing preprocessing,
       Path folder,
       Cancellation cancellation) {
-    ConverterBackend backend = providers.get(ProviderKind.CONVERTER_BACKEND, converter.backend());
-    if (!backend.accepts(source)) {
-      throw new UnsupportedModelException(
-          "The converter backend '"
-              + converter.backend()
-              + "' does not read "
-              + source
-              + "; add the artifact that imports this format, or convert the model to one that is"
-              + " read");
-    }
+    ConverterBackend backend = backend(converter.backend(), source);
     String name = converter.recipe().name();
     Path target = folder.resolve(name + "." + backend.targetFormat());
     ConverterBackend.Conversion conversion =
-        backend.convert(
-            new ConverterBackend.Request(
-                source,
-                converter.recipe(),
-                converter
-                    .calibration()
-                    .map(
-                        d ->
-                            new ConverterBackend.Calibration(
-                                d,
-                                converter.preprocessing().orElse(preprocessing),
-                                converter.calibrationSamples())),
-                converter.targetRuntime(),
-                converter.edgeLayout(),
-                target,
-                cancellation));
+        backend.convert(request(source, converter, preprocessing, target, cancellation));
     return new ConvertedModel(
         name,
         converter.recipe(),
@@ -87,6 +69,113 @@ final class HostRuns {
         source.sha256(),
         conversion.notes(),
         conversion.properties());
+  }
+
+  private ConverterBackend backend(String id, Model source) {
+    ConverterBackend backend = providers.get(ProviderKind.CONVERTER_BACKEND, id);
+    if (!backend.accepts(source)) {
+      throw new UnsupportedModelException(
+          "The converter backend '"
+              + id
+              + "' does not read "
+              + source
+              + "; add the artifact that imports this format, or convert the model to one that is"
+              + " read");
+    }
+    return backend;
+  }
+
+  private static ConverterBackend.Request request(
+      Model source,
+      Converter converter,
+      Preprocessing preprocessing,
+      Path target,
+      Cancellation cancellation) {
+    return new ConverterBackend.Request(
+        source,
+        converter.recipe(),
+        converter
+            .calibration()
+            .map(
+                d ->
+                    new ConverterBackend.Calibration(
+                        d,
+                        converter.preprocessing().orElse(preprocessing),
+                        converter.calibrationSamples())),
+        converter.targetRuntime(),
+        converter.edgeLayout(),
+        target,
+        cancellation);
+  }
+
+  Explanation explain(Model source, Converter converter, Path folder) {
+    ConverterBackend backend = backend(converter.backend(), source);
+    Path target = folder.resolve(converter.recipe().name() + "." + backend.targetFormat());
+    return backend.explain(
+        request(source, converter, Preprocessing.none(), target, Cancellation.NEVER));
+  }
+
+  Advice advise(Model source, RecipeSearch search) {
+    return backend(search.backend(), source)
+        .advise(
+            new ConverterBackend.Search(
+                source,
+                samples(search, search.calibration()),
+                search.targetRuntime(),
+                search.edgeLayout(),
+                search
+                    .signalToNoise()
+                    .<ConverterBackend.Measure>map(
+                        d -> new ConverterBackend.Measure.SignalToNoise(samples(search, d)))
+                    .orElseGet(() -> metric(search)),
+                search.budget(),
+                search.timeLimit(),
+                search.onTrial(),
+                search.cancellation()));
+  }
+
+  private static ConverterBackend.Calibration samples(RecipeSearch search, Dataset dataset) {
+    return new ConverterBackend.Calibration(dataset, search.preprocessing(), search.samples());
+  }
+
+  private ConverterBackend.Measure metric(RecipeSearch search) {
+    Evaluation evaluation = search.evaluation().orElseThrow();
+    OutputDecoder decoding = search.decoding().orElseThrow();
+    Delegate delegate = evaluation.delegates().get(0);
+    return new ConverterBackend.Measure.Metric(
+        evaluation.primaryMetric(),
+        variant -> {
+          ModelRuntime runtime =
+              runtime(variant)
+                  .orElseThrow(
+                      () ->
+                          new MissingProviderException(
+                              "No model runtime executes the format '"
+                                  + variant.format()
+                                  + "'; add the artifact that has one (tflite:"
+                                  + " io.jetfire:jetfire-runtime)"));
+          return evaluate(
+                  runtime,
+                  new EvaluationStep(
+                      variant,
+                      delegate,
+                      true,
+                      search.preprocessing(),
+                      decoding,
+                      evaluation,
+                      Optional.empty(),
+                      Optional.empty()),
+                  search.cancellation())
+              .primary()
+              .orElseThrow(
+                  () ->
+                      new DataException(
+                          "The evaluation dataset '"
+                              + evaluation.dataset().name()
+                              + "' does not give "
+                              + evaluation.primaryMetric()
+                              + "; add samples with targets"));
+        });
   }
 
   /** What to evaluate and what to do with the outputs. */

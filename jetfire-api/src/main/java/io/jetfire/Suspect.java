@@ -1,6 +1,5 @@
-package io.jetfire.tflite.quantize;
+package io.jetfire;
 
-import io.jetfire.Recipe;
 
 /**
  * An operator that hurts, why, and what would mend it.

@@ -1,4 +1,4 @@
-package io.jetfire.tflite.quantize;
+package io.jetfire;
 
 import java.util.Locale;
 
