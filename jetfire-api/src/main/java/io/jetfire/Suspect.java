@@ -1,6 +1,5 @@
 package io.jetfire;
 
-
 /**
  * An operator that hurts, why, and what would mend it.
  *

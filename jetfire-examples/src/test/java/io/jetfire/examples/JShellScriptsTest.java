@@ -17,7 +17,8 @@ class JShellScriptsTest {
   void everyScriptIsTested() throws IOException {
     try (var files = Files.list(SCRIPTS)) {
       assertThat(files.map(f -> f.getFileName().toString()))
-          .containsExactlyInAnyOrder("first.jsh", "experiment.jsh", "parse-a-log.jsh", "advise.jsh");
+          .containsExactlyInAnyOrder(
+              "first.jsh", "experiment.jsh", "parse-a-log.jsh", "advise.jsh");
     }
   }
 

@@ -195,8 +195,7 @@ final class TfliteConverter implements ConverterBackend {
               ? LayoutOptions.channelsLast()
               : LayoutOptions.keep();
       // A file that is to keep its precision is kept as it is: folding would unpack its weights.
-      boolean keep =
-          recipe.precision() == Recipe.Precision.FLOAT32 && recipe.rules().isEmpty();
+      boolean keep = recipe.precision() == Recipe.Precision.FLOAT32 && recipe.rules().isEmpty();
       return keep && layout.equals(LayoutOptions.keep())
           ? graph
           : Optimizer.standard(layout).run(graph);
@@ -215,8 +214,7 @@ final class TfliteConverter implements ConverterBackend {
     return importer
         .get()
         .read(
-            source.path(),
-            edgeLayout.isPresent() ? options.edgeLayout(edgeLayout.get()) : options);
+            source.path(), edgeLayout.isPresent() ? options.edgeLayout(edgeLayout.get()) : options);
   }
 
   private static List<String> notes(Graph graph, QuantizedGraph quantized) {

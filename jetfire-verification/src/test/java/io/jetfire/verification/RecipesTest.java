@@ -6,6 +6,7 @@ import static org.assertj.core.data.Percentage.withPercentage;
 import io.jetfire.ActivationRange;
 import io.jetfire.Delegate;
 import io.jetfire.Recipe;
+import io.jetfire.spi.ConverterBackend;
 import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
@@ -15,7 +16,6 @@ import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
-import io.jetfire.spi.ConverterBackend;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
@@ -313,8 +313,7 @@ class RecipesTest {
         Optional.of(Bench.calibration(samples(12, STEPS * FEATURES, 100), 1, STEPS, FEATURES));
 
     QuantizedGraph whole =
-        Quantizer.quantize(
-            graph, Recipe.fullInteger(), calibration, bench.options(RUNTIME, false));
+        Quantizer.quantize(graph, Recipe.fullInteger(), calibration, bench.options(RUNTIME, false));
     QuantizedGraph mixed =
         Quantizer.quantize(
             graph,
@@ -398,8 +397,7 @@ class RecipesTest {
     for (Recipe base : List.of(Recipe.dynamicRange(), Recipe.weightOnly(), Recipe.fullInteger())) {
       Recipe recipe = base.toBuilder().weightBits(4).build();
       Path file =
-          bench.write(
-              quantize(bench, graph, recipe, samples(40, 256, 100)).graph(), RUNTIME);
+          bench.write(quantize(bench, graph, recipe, samples(40, 256, 100)).graph(), RUNTIME);
 
       List<float[]> fast = bench.run(file, evaluation, 1, 256);
       List<float[]> reference = bench.run(file, Delegate.CPU, evaluation, 1, 256);
@@ -426,8 +424,7 @@ class RecipesTest {
   void blocksThatATargetOrALayerLacksAreNoted() {
     Bench bench = new Bench(folder);
     Graph graph = network();
-    Recipe blocks =
-        Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(256).build();
+    Recipe blocks = Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(256).build();
 
     QuantizedGraph old =
         Quantizer.quantize(graph, blocks, Optional.empty(), bench.options("2.16.1", false));

@@ -92,8 +92,7 @@ public final class Advisor {
       String measure,
       Duration limit,
       Consumer<Advice.Trial> progress) {
-    return new Advisor(graph, calibration, options, accuracy, measure, limit, progress)
-        .run(budget);
+    return new Advisor(graph, calibration, options, accuracy, measure, limit, progress).run(budget);
   }
 
   /**

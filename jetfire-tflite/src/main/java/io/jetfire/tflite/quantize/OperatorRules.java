@@ -92,8 +92,7 @@ final class OperatorRules {
    */
   static int[] recurrentWeights(OpKind kind) {
     return switch (kind) {
-      case LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM ->
-          new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16};
+      case LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM -> new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16};
       case BIDIRECTIONAL_SEQUENCE_LSTM ->
           new int[] {
             1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 33,

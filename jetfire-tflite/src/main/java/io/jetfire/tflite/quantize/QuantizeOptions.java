@@ -88,8 +88,7 @@ public final class QuantizeOptions {
 
   /** These options with another answer to whether the work is still wanted. */
   QuantizeOptions cancellation(Cancellation other) {
-    Builder b =
-        builder().targetRuntime(targetRuntime).cancellation(other).search(search);
+    Builder b = builder().targetRuntime(targetRuntime).cancellation(other).search(search);
     b.runtime = runtime;
     b.workDirectory = workDirectory;
     return new QuantizeOptions(b);

@@ -640,7 +640,9 @@ final class Rewriter {
             w.useCount() > 1));
   }
 
-  /** Whether a layer's weights get a scale per block; a note says why not where it was asked for. */
+  /**
+   * Whether a layer's weights get a scale per block; a note says why not where it was asked for.
+   */
   private boolean blocks(Op from, Value w, boolean hybrid) {
     if (weightBlockSize == 0) {
       return false;
