@@ -108,7 +108,13 @@ public interface JetFire extends AutoCloseable {
    * Runs the variant beside its source on the host.
    *
    * <pre>{@code
-   * System.out.println(jetfire.explain(model, int8));
+   * System.out.println(
+   *     jetfire.explain(
+   *         model,
+   *         Converter.toTflite()
+   *             .recipe(Recipe.fullInteger())
+   *             .calibration(representative)
+   *             .build()));
    * }</pre>
    *
    * @param model the model before conversion

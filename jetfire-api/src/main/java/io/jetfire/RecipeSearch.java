@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *     model,
  *     RecipeSearch.toTflite()
  *         .calibration(representative)
- *         .signalToNoiseAtLeast(30, evaluation)
+ *         .signalToNoiseAtLeast(30, digits)
  *         .timeLimit(Duration.ofMinutes(5))
  *         .onTrial(System.out::println)
  *         .build());

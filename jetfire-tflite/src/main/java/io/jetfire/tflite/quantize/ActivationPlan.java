@@ -29,6 +29,7 @@ final class ActivationPlan {
     private final ElementType type;
     private @Nullable Parameters fixed;
     private @Nullable Parameters solved;
+    private boolean symmetric;
     private final List<Source> sources = new ArrayList<>();
 
     Node(ElementType type) {
@@ -105,8 +106,35 @@ final class ActivationPlan {
   private void choose(Node node, Chooser chooser) {
     Node root = node.root();
     if (root.solved == null) {
-      root.solved = root.fixed != null ? root.fixed : chooser.choose(root.type, root.sources);
+      Parameters free = root.fixed != null ? root.fixed : chooser.choose(root.type, root.sources);
+      root.solved = root.symmetric ? symmetric(free) : free;
     }
+  }
+
+  /** The finest parameters with the zero point 0 that hold whatever others hold. */
+  private static Parameters symmetric(Parameters p) {
+    if (p.zeroPoint() == 0) {
+      return p;
+    }
+    float magnitude = (float) Math.max(Math.abs(p.lowest()), Math.abs(p.highest()));
+    return new Parameters(p.type(), magnitude / 127, 0);
+  }
+
+  /**
+   * Gives the second operand of a matrix product the zero point 0: XNNPACK's kernel takes others
+   * without an error and computes as if they were 0.
+   */
+  private Node symmetric(Value in, Node node) {
+    Parameters fixed = node.root().fixed;
+    if (fixed != null && fixed.zeroPoint() != 0) {
+      Node copy = new Node(node.type);
+      copy.sources.add(new Source(in, in.isConstant()));
+      copy.symmetric = true;
+      requantized++;
+      return copy;
+    }
+    node.root().symmetric = true;
+    return node;
   }
 
   private void tie(Op op, Function<Value, Optional<Parameters>> given) {
@@ -156,6 +184,9 @@ final class ActivationPlan {
       if (partner != null) {
         slot[i] = joined(partner, slot[i], in, op, tie);
       }
+      if (op.kind() == OpKind.BATCH_MATMUL && i == 1 && type == ElementType.INT8) {
+        slot[i] = symmetric(in, slot[i]);
+      }
       shared = shared == null ? slot[i] : shared;
     }
     if (tie == OperatorRules.Tie.SAME) {
@@ -172,7 +203,10 @@ final class ActivationPlan {
     if (a == b) {
       return input;
     }
-    boolean clash = a.fixed != null && b.fixed != null && !a.fixed.equals(b.fixed);
+    boolean clash =
+        a.fixed != null && b.fixed != null && !a.fixed.equals(b.fixed)
+            || a.symmetric && b.fixed != null && b.fixed.zeroPoint() != 0
+            || b.symmetric && a.fixed != null && a.fixed.zeroPoint() != 0;
     boolean wasteful = false;
     if (tie == OperatorRules.Tie.FROM_OUTPUT
         && !in.isConstant()
@@ -230,6 +264,7 @@ final class ActivationPlan {
     if (x.fixed == null) {
       x.fixed = y.fixed;
     }
+    x.symmetric |= y.symmetric;
   }
 
   /** The parameters in which an operator wants an input. */
