@@ -83,8 +83,7 @@ class FoundModelsTest {
     if (spec.type().bytes() == 1 && spec.type() != TensorType.BOOL) {
       random.nextBytes(bytes);
     }
-    return Tensor.of(
-        spec.type(), ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()), shape);
+    return Tensor.of(spec.type(), ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()), shape);
   }
 
   private static List<Sample> samples(List<TensorSpec> specs, int n, long seed) {
@@ -221,7 +220,8 @@ class FoundModelsTest {
               bench.options("2.21.0", false));
 
       assertThat(
-              Bench.sqnr(expected, run(bench, bench.write(quantized.graph(), "2.21.0"), evaluation)))
+              Bench.sqnr(
+                  expected, run(bench, bench.write(quantized.graph(), "2.21.0"), evaluation)))
           .as(recipe.toString())
           .isGreaterThan(30);
     }

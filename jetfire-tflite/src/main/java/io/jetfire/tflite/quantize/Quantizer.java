@@ -56,8 +56,8 @@ public final class Quantizer {
 
   /**
    * Smaller differences on held-back samples are luck: fitting again, to all samples, rounds
-   * weights in other ways, which moves the noise at the output by as much. The earlier candidate
-   * is kept.
+   * weights in other ways, which moves the noise at the output by as much. The earlier candidate is
+   * kept.
    */
   private static final double TIE_DB = 1;
 

@@ -475,8 +475,10 @@ final class Rewriter {
   // ---- float operators with small weights
 
   private void half(Op op) {
-    if (op.inputs().stream().anyMatch(v -> v != null && v.quantization().isPresent() && !v.type().isFloat())) {
-      // A hybrid operator that the model came with: its kernel wants its other constants as they are.
+    if (op.inputs().stream()
+        .anyMatch(v -> v != null && v.quantization().isPresent() && !v.type().isFloat())) {
+      // A hybrid operator that the model came with: its kernel wants its other constants as they
+      // are.
       return;
     }
     for (int i = 0; i < op.inputs().size(); i++) {
