@@ -103,12 +103,7 @@ class FoundModelsTest {
         ModelRuntime.Options.defaults().isolation(ModelRuntime.Isolation.IN_PROCESS);
     try (ModelRuntime.Session session = bench.runtime().open(Model.of(file, "tflite"), options)) {
       for (Sample sample : samples) {
-        List<Tensor> in = new ArrayList<>();
-        for (TensorSpec spec : session.inputs()) {
-          Tensor t = sample.inputs().get(spec.name());
-          in.add(t.type().isFloat() ? spec.quantize(t) : t);
-        }
-        List<Tensor> out = session.run(in);
+        List<Tensor> out = session.run(Preprocessing.none().apply(sample, session.inputs()));
         for (int i = 0; i < out.size(); i++) {
           outputs.add(session.outputs().get(i).dequantize(out.get(i)).toFloatArray());
         }
