@@ -9,13 +9,11 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.importer.lowering.Build;
 import io.jetfire.tflite.importer.lowering.Matrices;
 import io.jetfire.tflite.importer.lowering.Refusal;
+import io.jetfire.tflite.importer.lowering.Spectrum;
 import java.util.Arrays;
 import java.util.Map;
 
-/**
- * Fourier transforms as products with matrices of cosines and sines: TFLite's own transforms give
- * complex numbers, which few of its kernels take.
- */
+/** Fourier transforms, and the bands of mel spectra. */
 final class SpectrumOps {
   private SpectrumOps() {}
 
@@ -23,22 +21,6 @@ final class SpectrumOps {
     ops.put("DFT", SpectrumOps::transform);
     ops.put("STFT", SpectrumOps::shortTime);
     ops.put("MelWeightMatrix", SpectrumOps::mel);
-  }
-
-  /** The part of a turn that sample {@code n} has at frequency {@code k}. */
-  private static double angle(int k, int n, int size) {
-    return 2 * Math.PI * ((long) k * n % size) / size;
-  }
-
-  private static Value table(Build b, int rows, int columns, int size, boolean sine, double by) {
-    float[] t = new float[Build.count(rows, columns)];
-    for (int k = 0; k < rows; k++) {
-      for (int n = 0; n < columns; n++) {
-        double a = angle(k, n, size);
-        t[k * columns + n] = (float) (by * (sine ? Math.sin(a) : Math.cos(a)));
-      }
-    }
-    return b.floats(Shape.of(rows, columns), t);
   }
 
   private static void transform(Node n) {
@@ -73,8 +55,8 @@ final class SpectrumOps {
     toLast[rank - 2] = axis;
     Value data = n.b.slice(x, axis, 0, used);
     double by = inverse ? 1.0 / size : 1;
-    Value cosines = table(n.b, bins, used, size, false, by);
-    Value sines = table(n.b, bins, used, size, true, by);
+    Value cosines = Spectrum.waves(n.b, bins, used, size, false, by);
+    Value sines = Spectrum.waves(n.b, bins, used, size, true, by);
     Value real = part(n, data, 0, toLast);
     Value re = Matrices.linear(n.b, real, cosines, null);
     Value im = Matrices.linear(n.b, real, sines, null);
@@ -133,7 +115,7 @@ final class SpectrumOps {
     float[] filter = new float[Build.count(2 * bins, size, parts)];
     for (int k = 0; k < bins; k++) {
       for (int t = 0; t < size; t++) {
-        double a = angle(k, t, size);
+        double a = Spectrum.angle(k, t, size);
         float cos = (float) (weights[t] * Math.cos(a));
         float sin = (float) (weights[t] * Math.sin(a));
         int re = (2 * k * size + t) * parts;

@@ -70,6 +70,7 @@ record Array(int type, int[] shape, ByteBuffer bytes, List<ByteBuffer> texts) {
     int[] shape = new int[0];
     ByteBuffer content = null;
     LongList values = new LongList();
+    LongList parts = new LongList();
     List<ByteBuffer> texts = new ArrayList<>();
     while (in.next()) {
       switch (in.field()) {
@@ -83,8 +84,12 @@ record Array(int type, int[] shape, ByteBuffer bytes, List<ByteBuffer> texts) {
         case 6 -> in.doubleBits(values);
         case 7, 10, 11, 13, 16, 17 -> in.integers(values);
         case 8 -> texts.add(in.bytes());
+        case 9 -> in.floatBits(parts);
         default -> in.skip();
       }
+    }
+    for (int i = 0; i + 1 < parts.size(); i += 2) {
+      values.add((parts.get(i) & 0xffffffffL) | parts.get(i + 1) << 32);
     }
     for (int d : shape) {
       if (d < 0) {

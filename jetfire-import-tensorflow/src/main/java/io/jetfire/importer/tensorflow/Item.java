@@ -10,6 +10,9 @@ sealed interface Item {
   /** A tensor. */
   record Tensor(Value value) implements Item {}
 
+  /** A tensor of complex numbers, which exists only while importing. */
+  record Complex(Value real, Value imaginary) implements Item {}
+
   /** A variable, by the name of the node of the outermost graph that makes its handle. */
   record Handle(String node) implements Item {}
 

@@ -19,6 +19,7 @@ final class Lowerings {
     QuantizationOps.register(ops);
     ControlOps.register(ops);
     ListOps.register(ops);
+    ComplexOps.register(ops);
     return ops;
   }
 }

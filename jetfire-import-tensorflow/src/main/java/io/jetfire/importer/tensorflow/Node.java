@@ -83,6 +83,9 @@ final class Node {
     if (item instanceof Item.TensorList) {
       return "list of tensors";
     }
+    if (item instanceof Item.Complex) {
+      return "tensor of complex numbers";
+    }
     return item instanceof Item.Texts ? "text" : "missing value";
   }
 

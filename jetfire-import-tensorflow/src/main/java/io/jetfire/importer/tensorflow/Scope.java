@@ -352,8 +352,17 @@ final class Scope {
       }
       b.prefix(node.name());
       n = new Node(node, this, b, inputs);
+      Lowering mixing = ComplexOps.mixing(node.op(), inputs);
       if (asked) {
         n.custom(results(node));
+      } else if (mixing != null) {
+        mixing.lower(n);
+      } else if (lowering != null && ComplexOps.isPartByPart(node.op(), inputs)) {
+        Node real = new Node(node, this, b, ComplexOps.parts(inputs, Item.Complex::real));
+        Node other = new Node(node, this, b, ComplexOps.parts(inputs, Item.Complex::imaginary));
+        lowering.lower(real);
+        lowering.lower(other);
+        n.results(ComplexOps.joined(real.results(), other.results()));
       } else if (f != null && lowering == null) {
         n.results(call(f, inputs, b));
       } else if (lowering != null) {
@@ -432,6 +441,8 @@ final class Scope {
         text = v.type().name().toLowerCase(Locale.ROOT) + v.shape();
       } else if (item instanceof Item.Handle h) {
         text = "variable " + h.node();
+      } else if (item instanceof Item.Complex c) {
+        text = "complex64" + c.real().shape();
       } else if (item instanceof Item.TensorList) {
         text = "list";
       }

@@ -69,6 +69,10 @@ final class SourceOps {
       n.out(new Item.Texts(a.texts().stream().map(GraphFile::text).toList()));
       return;
     }
+    if (a.type() == Types.COMPLEX64) {
+      n.out(ComplexOps.constant(n.b, a));
+      return;
+    }
     n.out(a.constant(n.b.subgraph(), n.def.name()));
   }
 

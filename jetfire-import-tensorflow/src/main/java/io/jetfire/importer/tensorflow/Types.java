@@ -18,6 +18,7 @@ final class Types {
   static final int INT16 = 5;
   static final int INT8 = 6;
   static final int STRING = 7;
+  static final int COMPLEX64 = 8;
   static final int INT64 = 9;
   static final int BOOL = 10;
   static final int BFLOAT16 = 14;
@@ -56,7 +57,7 @@ final class Types {
   static int bytes(int type) {
     return switch (type % REFERENCE) {
       case FLOAT, INT32, UINT32, 13 -> 4;
-      case DOUBLE, INT64, UINT64, 8 -> 8;
+      case DOUBLE, INT64, UINT64, COMPLEX64 -> 8;
       case UINT8, INT8, BOOL, 11, 12 -> 1;
       case INT16, UINT16, HALF, BFLOAT16, 15, 16 -> 2;
       case 18 -> 16;
@@ -75,7 +76,7 @@ final class Types {
       case STRING -> "string";
       case INT64 -> "int64";
       case BOOL -> "bool";
-      case 8 -> "complex64";
+      case COMPLEX64 -> "complex64";
       case 18 -> "complex128";
       case BFLOAT16 -> "bfloat16";
       case UINT16 -> "uint16";

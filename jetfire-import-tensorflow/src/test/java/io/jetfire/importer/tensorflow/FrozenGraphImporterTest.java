@@ -8,12 +8,14 @@ import static io.jetfire.importer.tensorflow.TfBytes.placeholder;
 import static io.jetfire.importer.tensorflow.TfBytes.scalar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Quantization;
+import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.importer.ImportOptions;
 import io.jetfire.tflite.importer.ModelImporters;
 import java.io.IOException;
@@ -286,5 +288,39 @@ class FrozenGraphImporterTest {
     List<float[]> out = runner.run(read, x, y, new float[] {1, 2, 3, 4, 5, 6});
     assertThat(out.get(0)).containsExactly(expected);
     assertThat(out.get(1)).containsExactly(1, 20, 300, 4, 50, 600);
+  }
+
+  @Test
+  void spectraAreTwoTensorsUpToTheirMagnitude() throws IOException {
+    TfBytes graph =
+        graph(
+            placeholder("x", Types.FLOAT, 1, 6),
+            constant("size", 8),
+            node("spectrum", "RFFT", "x", "size"),
+            node("size2", "ExpandDims", "spectrum", "axis"),
+            TfBytes.scalar("axis", 0),
+            node("magnitude", "ComplexAbs", "size2"),
+            node("real", "Real", "spectrum"),
+            node("imaginary", "Imag", "spectrum"),
+            node("i", "Complex", "real", "imaginary"),
+            node("square", "Mul", "i", "spectrum"),
+            node("half", "Imag", "square"),
+            node("e", "Exp", "i"),
+            node("phase", "Angle", "e"));
+    Graph read = read(FrozenGraphImporter.create().outputs("magnitude", "half", "phase"), graph);
+    float[] x = {0.1f, -0.2f, 0.3f, 0.1f, 0, -0.1f};
+    List<float[]> out = runner.run(read, x);
+    assertThat(read.main().outputs().get(0).shape()).isEqualTo(Shape.of(1, 1, 5));
+    for (int k = 0; k < 5; k++) {
+      double re = 0;
+      double im = 0;
+      for (int t = 0; t < x.length; t++) {
+        re += x[t] * Math.cos(2 * Math.PI * k * t / 8);
+        im -= x[t] * Math.sin(2 * Math.PI * k * t / 8);
+      }
+      assertThat(out.get(0)[k]).isCloseTo((float) Math.hypot(re, im), within(1e-6f));
+      assertThat(out.get(1)[k]).isCloseTo((float) (2 * re * im), within(1e-6f));
+      assertThat(out.get(2)[k]).isCloseTo((float) im, within(1e-5f));
+    }
   }
 }
