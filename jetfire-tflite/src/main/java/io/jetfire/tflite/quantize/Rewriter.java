@@ -14,6 +14,7 @@ import io.jetfire.tflite.graph.Weights;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,6 +50,7 @@ final class Rewriter {
   private final Map<Value, Parameters> produced = new IdentityHashMap<>();
   private final Map<Value, Map<Object, Value>> forms = new IdentityHashMap<>();
   private final Map<Value, Value> moved = new IdentityHashMap<>();
+  private final Map<String, List<String>> eightBits = new LinkedHashMap<>();
   private int clamped;
   private int inBlocks;
 
@@ -118,6 +120,9 @@ final class Rewriter {
     if (clamped > 0) {
       notes.add(clamped + " weights beyond 65504 were clamped to the largest 16-bit float");
     }
+    eightBits.forEach(
+        (why, which) ->
+            notes.add("Weights of 8 bits, because " + why + ": " + String.join(", ", which)));
     if (inBlocks > 0) {
       // Measured on 2.21: the reference kernel takes blocks without an error and ignores them.
       notes.add(
@@ -355,10 +360,29 @@ final class Rewriter {
     return kind != OpKind.FULLY_CONNECTED || runtime.atLeast(hybrid ? "2.17.0" : "2.13.0");
   }
 
-  private int bits(OpKind kind) {
-    return weightBits == 8 || kind == OpKind.CONV_2D || kind == OpKind.FULLY_CONNECTED
-        ? weightBits
-        : 8;
+  /** Bits of a layer's weights: those of the recipe, or 8 where its kernels take no fewer. */
+  private int bits(Op from, boolean integer) {
+    OpKind kind = from.kind();
+    if (weightBits == 8) {
+      return 8;
+    }
+    boolean taken = kind == OpKind.CONV_2D || kind == OpKind.FULLY_CONNECTED;
+    // Measured on 2.21: with one scale XNNPACK refuses 4-bit weights beside integer activations.
+    boolean single =
+        kind == OpKind.FULLY_CONNECTED
+            && integer
+            && LayerWeights.outputs(kind, from.input(OperatorRules.weightInput(kind))) == 1;
+    if (taken && !single) {
+      return weightBits;
+    }
+    eightBits
+        .computeIfAbsent(
+            single
+                ? "a layer with one output has no 4-bit form beside integer activations"
+                : from.name() + " has no 4-bit form",
+            k -> new ArrayList<>())
+        .add(Selection.describe(from));
+    return 8;
   }
 
   private void layer(Op from, Op op, Parameters input) {
@@ -366,7 +390,7 @@ final class Rewriter {
     Value w = from.input(OperatorRules.weightInput(kind));
     boolean wide = input.type() == ElementType.INT16;
     boolean perChannel = perChannel(kind, false);
-    int bits = bits(kind);
+    int bits = bits(from, true);
     float[][] rows = LayerWeights.rows(kind, w);
     float[] bias = bias(from).orElseGet(() -> new float[rows.length]);
     WeightFit.Fitted fitted =
@@ -589,7 +613,7 @@ final class Rewriter {
       blockWeights(from, op, w);
       return;
     }
-    int bits = bits(kind);
+    int bits = bits(from, false);
     boolean perChannel = perChannel(kind, hybrid);
     float[][] rows = LayerWeights.rows(kind, w);
     WeightFit.Fitted fitted =
