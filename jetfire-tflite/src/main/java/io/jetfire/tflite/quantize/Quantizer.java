@@ -246,6 +246,7 @@ public final class Quantizer {
               chosen.equalize(), e -> prepare(base, e, selection, runner, samples));
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
+        checkInputs(seen);
       }
       Built built = build(seen, chosen, given(given, base, seen.graph()), methods, notes);
       refiner(chosen)
@@ -450,6 +451,24 @@ public final class Quantizer {
               + " calibration sample(s) have one value throughout, such as '"
               + some.get(0)
               + "'");
+    }
+  }
+
+  private void checkInputs(Seen seen) {
+    for (Value input : seen.graph().main().inputs()) {
+      if (input.type() != ElementType.FLOAT32) {
+        continue;
+      }
+      Range r = seen.calibrated().range(input);
+      if (r.min() == r.max()) {
+        notes.add(
+            "The input '"
+                + input.name()
+                + "' is "
+                + r.min()
+                + " in all calibration samples; other values will be clipped to the range from 0 to"
+                + " it");
+      }
     }
   }
 
