@@ -10,6 +10,7 @@ import io.jetfire.StorageException;
 import io.jetfire.UnsupportedModelException;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
+import io.jetfire.spi.ModelRuntime;
 import io.jetfire.spi.ProviderContext;
 import io.jetfire.tflite.format.TargetRuntime;
 import io.jetfire.tflite.format.TfliteReader;
@@ -49,10 +50,25 @@ import org.jspecify.annotations.Nullable;
 final class TfliteConverter implements ConverterBackend {
   private final ProviderContext context;
   private final ModelImporters importers;
+  private final ModelRuntime.Isolation isolation;
 
   TfliteConverter(ProviderContext context) {
     this.context = context;
     this.importers = ModelImporters.load();
+    this.isolation = isolation(context.configuration("isolation").orElse("worker"));
+  }
+
+  private static ModelRuntime.Isolation isolation(String value) {
+    return switch (value) {
+      case "worker" -> ModelRuntime.Isolation.WORKER;
+      case "in-process" -> ModelRuntime.Isolation.IN_PROCESS;
+      default ->
+          throw new ConfigurationException(
+              "The setting 'isolation' of the converter backend 'tflite' is worker or in-process,"
+                  + " but was '"
+                  + value
+                  + "'");
+    };
   }
 
   @Override
@@ -170,6 +186,7 @@ final class TfliteConverter implements ConverterBackend {
     return QuantizeOptions.builder()
         .targetRuntime(targetRuntime)
         .workDirectory(workDirectory())
+        .isolation(isolation)
         .cancellation(cancellation);
   }
 

@@ -7,6 +7,7 @@ import io.jetfire.ActivationRange;
 import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.spi.ConverterBackend;
+import io.jetfire.tflite.format.TfliteReader;
 import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
@@ -439,5 +440,93 @@ class RecipesTest {
         .anyMatch(n -> n.contains("128 inputs are not a multiple of 256") && n.contains("scores"));
     assertThat(sqnr(bench, graph, old, samples(20, 256, 5000))).isGreaterThan(8);
     assertThat(sqnr(bench, graph, now, samples(20, 256, 5000))).isGreaterThan(13);
+  }
+
+  // ---- weights and biases
+
+  @Test
+  void biasesThatWouldOverflowGetCoarserWeights() {
+    Bench bench = new Bench(folder);
+    Graph graph = Graph.create();
+    Subgraph main = graph.addSubgraph("main");
+    Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(1, 64));
+    float[] w = random(8 * 64, 1);
+    float[] b = random(8, 2);
+    for (int i = 0; i < 64; i++) {
+      // Row 3 is tiny, so its finest steps would need more than 32 bits for a bias of 500.
+      w[3 * 64 + i] *= 1e-8f;
+    }
+    b[3] = 500;
+    Value y = main.addValue("y", ElementType.FLOAT32, Shape.of(1, 8));
+    main.append(
+        Op.of(OpKind.FULLY_CONNECTED)
+            .inputs(
+                x,
+                main.addConstant("w", Shape.of(8, 64), w),
+                main.addConstant("b", Shape.of(8), b))
+            .outputs(y));
+    main.outputs(y);
+
+    QuantizedGraph quantized =
+        quantize(bench, graph.verify(), Recipe.fullInteger(), samples(40, 64, 100));
+
+    float[] out =
+        bench.run(bench.write(quantized.graph(), RUNTIME), samples(1, 64, 5000), 1, 64).get(0);
+    assertThat(out[3]).isCloseTo(500, withPercentage(1));
+  }
+
+  @Test
+  void constantsThatOperatorsWantInDifferentFormsAreDuplicated() {
+    Bench bench = new Bench(folder);
+    Graph graph = Graph.create();
+    Subgraph main = graph.addSubgraph("main");
+    Value x = main.addInput("x", ElementType.FLOAT32, Shape.of(1, 64));
+    Value shared = main.addConstant("shared", Shape.of(64, 64), random(64 * 64, 1));
+    Value bias = main.addConstant("bias", Shape.of(64), random(64, 2));
+    Value f = main.addValue("first", ElementType.FLOAT32, Shape.of(1, 64));
+    main.append(Op.of(OpKind.FULLY_CONNECTED).inputs(x, shared, bias).outputs(f));
+    Value g = main.addValue("second", ElementType.FLOAT32, Shape.of(1, 64));
+    main.append(Op.of(OpKind.FULLY_CONNECTED).inputs(f, shared, bias).outputs(g));
+    Value y = main.addValue("sum", ElementType.FLOAT32, Shape.of(1, 64));
+    main.append(Op.of(OpKind.ADD).inputs(g, bias).outputs(y));
+    main.outputs(y);
+    graph.verify();
+    Recipe mixed =
+        Recipe.fullInteger().toBuilder()
+            .rule("name:second", Recipe.Precision.FLOAT32)
+            .build();
+    for (Recipe recipe : List.of(Recipe.fullInteger(), mixed)) {
+      QuantizedGraph quantized = quantize(bench, graph, recipe, samples(60, 64, 100));
+
+      assertThat(sqnr(bench, graph, quantized, samples(10, 64, 5000)))
+          .as(recipe.toString())
+          .isGreaterThan(25);
+    }
+  }
+
+  @Test
+  void dynamicRangeForOldTargetsDoesWithoutScalesPerOutput() {
+    ReferenceNetworks network = ReferenceNetworks.find("ad01").orElse(null);
+    org.junit.jupiter.api.Assumptions.assumeTrue(network != null, "there is no shared data");
+    if (network == null) {
+      return;
+    }
+    Bench bench = new Bench(folder);
+    QuantizedGraph quantized =
+        Quantizer.quantize(
+            TfliteReader.read(network.model("float32")),
+            Recipe.dynamicRange(),
+            Optional.of(Bench.calibration(network.calibration(), 1, 640)),
+            bench.options("2.16.1", false));
+    List<float[]> evaluation = network.evaluation().subList(0, 100);
+
+    assertThat(first(quantized, OpKind.FULLY_CONNECTED).input(1).affine().orElseThrow().size())
+        .isEqualTo(1);
+    // TensorFlow's own file reaches 37.37 dB and needs a newer runtime.
+    assertThat(
+            Bench.sqnr(
+                network.expected().subList(0, 100),
+                bench.run(bench.write(quantized.graph(), "2.16.1"), evaluation, 1, 640)))
+        .isGreaterThan(37.4);
   }
 }

@@ -2,7 +2,6 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
-import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
 import io.jetfire.RunCancelledException;
@@ -125,7 +124,7 @@ public final class Advisor {
       Path folder = Quantizer.temporaryFolder(options);
       try {
         GraphRunner runner =
-            new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
+            new GraphRunner(runtime, folder, options);
         try (SampleStore samples =
             SampleStore.load(evaluation, Quantizer.specs(graph.main()), folder)) {
           return Quantizer.sqnr(graph, quantized, runner, samples);

@@ -1,7 +1,6 @@
 package io.jetfire.tflite.quantize;
 
 import io.jetfire.ConfigurationException;
-import io.jetfire.Delegate;
 import io.jetfire.Explanation;
 import io.jetfire.LayerError;
 import io.jetfire.Recipe;
@@ -95,7 +94,7 @@ public final class Explainer {
     Path folder = Quantizer.temporaryFolder(options);
     try {
       GraphRunner runner =
-          new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
+          new GraphRunner(runtime, folder, options);
       List<TensorSpec> specs = Quantizer.specs(quantized.reference().main());
       ConverterBackend.Calibration some =
           new ConverterBackend.Calibration(

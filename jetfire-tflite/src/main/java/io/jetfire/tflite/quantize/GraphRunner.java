@@ -26,13 +26,13 @@ final class GraphRunner {
   private final ModelRuntime runtime;
   private final Path folder;
   private final Cancellation cancellation;
-  private final Delegate delegate;
+  private final ModelRuntime.Isolation isolation;
 
-  GraphRunner(ModelRuntime runtime, Path folder, Cancellation cancellation, Delegate delegate) {
+  GraphRunner(ModelRuntime runtime, Path folder, QuantizeOptions options) {
     this.runtime = runtime;
     this.folder = folder;
-    this.cancellation = cancellation;
-    this.delegate = delegate;
+    this.cancellation = options.cancellation();
+    this.isolation = options.isolation();
   }
 
   Path folder() {
@@ -89,12 +89,9 @@ final class GraphRunner {
     }
 
     private Running open(Runnable afterwards) {
-      // The file is JetFire's own work, so it is executed in this process: a worker would spend
-      // most of its time on copying activations.
+      // The file is written by JetFire, but from whatever numbers the source had.
       ModelRuntime.Options options =
-          ModelRuntime.Options.defaults()
-              .delegate(delegate)
-              .isolation(ModelRuntime.Isolation.IN_PROCESS);
+          ModelRuntime.Options.defaults().delegate(Delegate.XNNPACK).isolation(isolation);
       return new Running(runtime.open(model, options), afterwards, cancellation);
     }
 

@@ -23,6 +23,7 @@ public final class QuantizeOptions {
   private final @Nullable Path workDirectory;
   private final Cancellation cancellation;
   private final boolean search;
+  private final ModelRuntime.Isolation isolation;
 
   private QuantizeOptions(Builder b) {
     this.targetRuntime = b.targetRuntime;
@@ -30,6 +31,7 @@ public final class QuantizeOptions {
     this.workDirectory = b.workDirectory;
     this.cancellation = b.cancellation;
     this.search = b.search;
+    this.isolation = b.isolation;
   }
 
   /**
@@ -86,9 +88,18 @@ public final class QuantizeOptions {
     return search;
   }
 
+  /**
+   * Returns where graphs are executed.
+   *
+   * @return in this process unless set
+   */
+  public ModelRuntime.Isolation isolation() {
+    return isolation;
+  }
+
   /** These options with another answer to whether the work is still wanted. */
   QuantizeOptions cancellation(Cancellation other) {
-    Builder b = builder().targetRuntime(targetRuntime).cancellation(other).search(search);
+    Builder b = builder().targetRuntime(targetRuntime).cancellation(other).search(search).isolation(isolation);
     b.runtime = runtime;
     b.workDirectory = workDirectory;
     return new QuantizeOptions(b);
@@ -101,6 +112,7 @@ public final class QuantizeOptions {
     private @Nullable Path workDirectory;
     private Cancellation cancellation = Cancellation.NEVER;
     private boolean search = true;
+    private ModelRuntime.Isolation isolation = ModelRuntime.Isolation.IN_PROCESS;
 
     private Builder() {}
 
@@ -123,6 +135,18 @@ public final class QuantizeOptions {
      */
     public Builder runtime(ModelRuntime value) {
       this.runtime = value;
+      return this;
+    }
+
+    /**
+     * Sets where graphs are executed; in this process by default.
+     *
+     * @param value WORKER for graphs that came from outside: nothing that they do takes the JVM
+     *     down
+     * @return this builder
+     */
+    public Builder isolation(ModelRuntime.Isolation value) {
+      this.isolation = value;
       return this;
     }
 

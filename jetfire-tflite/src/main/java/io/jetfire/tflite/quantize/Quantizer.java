@@ -2,7 +2,6 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.ActivationRange;
 import io.jetfire.ConfigurationException;
-import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
 import io.jetfire.StorageException;
@@ -152,7 +151,7 @@ public final class Quantizer {
     Path folder = temporaryFolder(options);
     try {
       GraphRunner runner =
-          new GraphRunner(runtime, folder, options.cancellation(), Delegate.XNNPACK);
+          new GraphRunner(runtime, folder, options);
       return calibrate(base, calibration.get(), runner);
     } finally {
       delete(folder);
