@@ -100,7 +100,8 @@ class IsolationTest {
             Model.of(file, "tflite"),
             Recipe.fullInteger(),
             Optional.of(
-                Bench.calibration(List.of(new float[] {1, 2, 3, 4}, new float[] {0, 1, 0, 2}), 1, 4)),
+                Bench.calibration(
+                    List.of(new float[] {1, 2, 3, 4}, new float[] {0, 1, 0, 2}), 1, 4)),
             "2.16.1",
             Optional.empty(),
             folder.resolve("small.tflite"),

@@ -461,9 +461,7 @@ class RecipesTest {
     main.append(
         Op.of(OpKind.FULLY_CONNECTED)
             .inputs(
-                x,
-                main.addConstant("w", Shape.of(8, 64), w),
-                main.addConstant("b", Shape.of(8), b))
+                x, main.addConstant("w", Shape.of(8, 64), w), main.addConstant("b", Shape.of(8), b))
             .outputs(y));
     main.outputs(y);
 
@@ -492,9 +490,7 @@ class RecipesTest {
     main.outputs(y);
     graph.verify();
     Recipe mixed =
-        Recipe.fullInteger().toBuilder()
-            .rule("name:second", Recipe.Precision.FLOAT32)
-            .build();
+        Recipe.fullInteger().toBuilder().rule("name:second", Recipe.Precision.FLOAT32).build();
     for (Recipe recipe : List.of(Recipe.fullInteger(), mixed)) {
       QuantizedGraph quantized = quantize(bench, graph, recipe, samples(60, 64, 100));
 

@@ -123,8 +123,7 @@ public final class Advisor {
     return quantized -> {
       Path folder = Quantizer.temporaryFolder(options);
       try {
-        GraphRunner runner =
-            new GraphRunner(runtime, folder, options);
+        GraphRunner runner = new GraphRunner(runtime, folder, options);
         try (SampleStore samples =
             SampleStore.load(evaluation, Quantizer.specs(graph.main()), folder)) {
           return Quantizer.sqnr(graph, quantized, runner, samples);

@@ -93,8 +93,7 @@ public final class Explainer {
                             + " the artifact jetfire-runtime"));
     Path folder = Quantizer.temporaryFolder(options);
     try {
-      GraphRunner runner =
-          new GraphRunner(runtime, folder, options);
+      GraphRunner runner = new GraphRunner(runtime, folder, options);
       List<TensorSpec> specs = Quantizer.specs(quantized.reference().main());
       ConverterBackend.Calibration some =
           new ConverterBackend.Calibration(

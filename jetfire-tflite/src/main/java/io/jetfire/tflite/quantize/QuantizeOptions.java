@@ -99,7 +99,12 @@ public final class QuantizeOptions {
 
   /** These options with another answer to whether the work is still wanted. */
   QuantizeOptions cancellation(Cancellation other) {
-    Builder b = builder().targetRuntime(targetRuntime).cancellation(other).search(search).isolation(isolation);
+    Builder b =
+        builder()
+            .targetRuntime(targetRuntime)
+            .cancellation(other)
+            .search(search)
+            .isolation(isolation);
     b.runtime = runtime;
     b.workDirectory = workDirectory;
     return new QuantizeOptions(b);

@@ -150,8 +150,7 @@ public final class Quantizer {
                             + " add the artifact jetfire-runtime"));
     Path folder = temporaryFolder(options);
     try {
-      GraphRunner runner =
-          new GraphRunner(runtime, folder, options);
+      GraphRunner runner = new GraphRunner(runtime, folder, options);
       return calibrate(base, calibration.get(), runner);
     } finally {
       delete(folder);
