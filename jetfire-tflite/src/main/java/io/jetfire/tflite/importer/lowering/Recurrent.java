@@ -301,6 +301,13 @@ public final class Recurrent {
           "its weights " + w.shape() + " and " + u.shape() + " are not of " + gates + " gates",
           "use layers without projections");
     }
+    for (Value first : Arrays.asList(initialHidden, initialCell)) {
+      if (first != null && first.shape().hasRank() && first.shape().dim(-1) != hidden) {
+        throw new Refusal(
+            "its first state is " + first.shape() + " and not of " + hidden + " elements",
+            "use layers without projections");
+      }
+    }
     return fits() && d[0] > 1 ? sequence(x, d) : stepwise(x, d);
   }
 
