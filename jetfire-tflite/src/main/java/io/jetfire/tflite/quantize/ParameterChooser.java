@@ -146,18 +146,31 @@ final class ParameterChooser implements ActivationPlan.Chooser {
   private static double softmaxError(
       List<float[]> rows, double[][] wanted, float beta, double lo, double hi) {
     Parameters p = new Range((float) lo, (float) hi).toInt8();
+    double[] errors = new double[wanted.length];
+    Parallel.run(
+        wanted.length,
+        (share, shares) -> {
+          for (int r = share; r < wanted.length; r += shares) {
+            errors[r] = softmaxError(rows.get(r), wanted[r], beta, p);
+          }
+        });
     double sum = 0;
-    for (int r = 0; r < wanted.length; r++) {
-      float[] row = rows.get(r);
-      double[] q = new double[row.length];
-      for (int i = 0; i < q.length; i++) {
-        q[i] = p.dequantize(p.quantize(row[i]));
-      }
-      double[] got = softmax(q, beta);
-      for (int i = 0; i < got.length; i++) {
-        double d = got[i] - wanted[r][i];
-        sum += d * d;
-      }
+    for (double e : errors) {
+      sum += e;
+    }
+    return sum;
+  }
+
+  private static double softmaxError(float[] row, double[] wanted, float beta, Parameters p) {
+    double[] q = new double[row.length];
+    for (int i = 0; i < q.length; i++) {
+      q[i] = p.dequantize(p.quantize(row[i]));
+    }
+    double[] got = softmax(q, beta);
+    double sum = 0;
+    for (int i = 0; i < got.length; i++) {
+      double d = got[i] - wanted[i];
+      sum += d * d;
     }
     return sum;
   }

@@ -4,7 +4,10 @@ import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -67,10 +70,16 @@ final class WindowMeans {
 
   /** Adds a sample. */
   void add(Sums sample) {
+    sample.addTo(sums);
+    positions += sample.images() * windows.perImage();
+  }
+
+  /** Adds the samples of another one, of the same layer. */
+  void add(WindowMeans other) {
     for (int i = 0; i < sums.length; i++) {
-      sums[i] += sample.sums[i];
+      sums[i] += other.sums[i];
     }
-    positions += sample.line / windows.height() * windows.perImage();
+    positions += other.positions;
   }
 
   /** Whether a sample was added. */
@@ -100,32 +109,33 @@ final class WindowMeans {
     return means;
   }
 
-  /** What one sample adds; for one thread. */
+  /**
+   * What one sample adds; for one thread.
+   *
+   * <p>Columns that the same taps see are added up together, and so are rows: most are seen by all.
+   */
   static final class Sums implements TensorScan.Reader {
     private final Windows windows;
     private final int channels;
-    private final double[] sums;
+    private final Kinds columns;
+    private final Kinds rows;
 
-    /** Of the row that is being read, per column of taps. */
-    private final float[][] row;
+    /** Of the line that is being read, per kind of column. */
+    private final float[][] line;
 
-    /** Whether a column of taps ever lies on a column of the input. */
-    private final boolean[][] sees;
+    /** Per kind of row and kind of column. */
+    private final double[][][] sums;
 
     private int x;
-    private long line;
+    private long lines;
 
     Sums(WindowMeans means) {
       this.windows = means.windows;
       this.channels = windows.channels();
-      this.sums = new double[means.sums.length];
-      this.row = new float[windows.kernelWidth()][channels];
-      this.sees = new boolean[row.length][windows.width()];
-      for (int kx = 0; kx < row.length; kx++) {
-        for (int column = 0; column < windows.width(); column++) {
-          sees[kx][column] = windows.seesColumn(kx, column);
-        }
-      }
+      this.columns = new Kinds(windows.width(), windows.kernelWidth(), windows::seesColumn);
+      this.rows = new Kinds(windows.height(), windows.kernelHeight(), windows::seesRow);
+      this.line = new float[columns.seen.size()][channels];
+      this.sums = new double[rows.seen.size()][columns.seen.size()][channels];
     }
 
     @Override
@@ -135,23 +145,23 @@ final class WindowMeans {
 
     @Override
     public void start() {
-      Arrays.fill(sums, 0);
-      for (float[] r : row) {
-        Arrays.fill(r, 0);
+      for (double[][] kind : sums) {
+        for (double[] s : kind) {
+          Arrays.fill(s, 0);
+        }
+      }
+      for (float[] l : line) {
+        Arrays.fill(l, 0);
       }
       x = 0;
-      line = 0;
+      lines = 0;
     }
 
     @Override
     public void take(float[] values, int count) {
       for (int from = 0; from + channels <= count; from += channels) {
-        for (int kx = 0; kx < row.length; kx++) {
-          if (sees[kx][x]) {
-            add(row[kx], values, from);
-          }
-        }
-        if (++x == windows.width()) {
+        add(line[columns.of[x]], values, from);
+        if (++x == columns.of.length) {
           endOfLine();
         }
       }
@@ -164,22 +174,66 @@ final class WindowMeans {
     }
 
     private void endOfLine() {
-      int y = (int) (line % windows.height());
+      double[][] to = sums[rows.of[(int) (lines % rows.of.length)]];
+      for (int k = 0; k < line.length; k++) {
+        addAndClear(to[k], line[k]);
+      }
+      x = 0;
+      lines++;
+    }
+
+    private static void addAndClear(double[] sum, float[] values) {
+      for (int c = 0; c < sum.length; c++) {
+        sum[c] += values[c];
+        values[c] = 0;
+      }
+    }
+
+    private long images() {
+      return lines / rows.of.length;
+    }
+
+    /** Adds what every tap saw, as {@code [tap][channel]}. */
+    private void addTo(double[] taps) {
       for (int ky = 0; ky < windows.kernelHeight(); ky++) {
-        if (windows.seesRow(ky, y)) {
-          for (int kx = 0; kx < row.length; kx++) {
-            int at = (ky * row.length + kx) * channels;
-            for (int c = 0; c < channels; c++) {
-              sums[at + c] += row[kx][c];
+        for (int kx = 0; kx < windows.kernelWidth(); kx++) {
+          int at = (ky * windows.kernelWidth() + kx) * channels;
+          for (int r = 0; r < sums.length; r++) {
+            for (int k = 0; k < line.length; k++) {
+              if (rows.seen.get(r).get(ky) && columns.seen.get(k).get(kx)) {
+                for (int c = 0; c < channels; c++) {
+                  taps[at + c] += sums[r][k][c];
+                }
+              }
             }
           }
         }
       }
-      for (float[] r : row) {
-        Arrays.fill(r, 0);
+    }
+  }
+
+  /** Positions along one side, sorted by the taps that see them. */
+  private static final class Kinds {
+    private final int[] of;
+    private final List<BitSet> seen = new ArrayList<>();
+
+    /** Whether a tap ever lies on a position. */
+    interface Sight {
+      boolean sees(int tap, int position);
+    }
+
+    Kinds(int size, int taps, Sight sight) {
+      of = new int[size];
+      for (int p = 0; p < size; p++) {
+        BitSet by = new BitSet();
+        for (int t = 0; t < taps; t++) {
+          by.set(t, sight.sees(t, p));
+        }
+        if (!seen.contains(by)) {
+          seen.add(by);
+        }
+        of[p] = seen.indexOf(by);
       }
-      x = 0;
-      line++;
     }
   }
 }
