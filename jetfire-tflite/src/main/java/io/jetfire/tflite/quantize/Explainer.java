@@ -26,6 +26,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -160,9 +162,17 @@ public final class Explainer {
       }
     }
     List<LayerError> layers = watched.stream().map(w -> error(w, watched)).toList();
+    // Ranges before a softmax are cut on purpose, by the error after it.
+    Set<String> onlyForSoftmax =
+        watched.stream()
+            .map(w -> w.meant)
+            .filter(v -> !v.isOutput() && !v.consumers().isEmpty())
+            .filter(v -> v.consumers().stream().allMatch(op -> op.kind() == OpKind.SOFTMAX))
+            .map(Value::name)
+            .collect(Collectors.toSet());
     return new Explanation(
         layers,
-        suspects(layers, recipe),
+        suspects(layers.stream().filter(l -> !onlyForSoftmax.contains(l.name())).toList(), recipe),
         quantized.notes().stream().filter(n -> n.startsWith("Left float")).toList(),
         samples.size());
   }
