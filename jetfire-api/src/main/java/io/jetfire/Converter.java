@@ -1,7 +1,13 @@
 package io.jetfire;
 
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +32,8 @@ public final class Converter implements Description {
   private final int calibrationSamples;
   private final @Nullable Preprocessing preprocessing;
   private final @Nullable Layout edgeLayout;
+  private final Map<String, Integer> dimensions;
+  private final List<String> customOperators;
   private final String targetRuntime;
 
   private Converter(Builder b) {
@@ -35,6 +43,8 @@ public final class Converter implements Description {
     calibrationSamples = b.calibrationSamples;
     preprocessing = b.preprocessing;
     edgeLayout = b.edgeLayout;
+    dimensions = Collections.unmodifiableMap(new TreeMap<>(b.dimensions));
+    customOperators = List.copyOf(b.customOperators);
     targetRuntime = b.targetRuntime;
   }
 
@@ -112,6 +122,24 @@ public final class Converter implements Description {
   }
 
   /**
+   * Returns the sizes for dimensions that the source leaves open.
+   *
+   * @return by the source's names of them; empty if none are given
+   */
+  public Map<String, Integer> dimensions() {
+    return dimensions;
+  }
+
+  /**
+   * Returns the source's operators that become custom operators.
+   *
+   * @return their names in the source; {@code *} for all that cannot be expressed
+   */
+  public List<String> customOperators() {
+    return customOperators;
+  }
+
+  /**
    * Returns the version of the oldest runtime that must execute the file.
    *
    * @return such as {@code 2.16.1}
@@ -129,6 +157,8 @@ public final class Converter implements Description {
         && calibrationSamples == c.calibrationSamples
         && Objects.equals(preprocessing, c.preprocessing)
         && edgeLayout == c.edgeLayout
+        && dimensions.equals(c.dimensions)
+        && customOperators.equals(c.customOperators)
         && targetRuntime.equals(c.targetRuntime);
   }
 
@@ -138,7 +168,14 @@ public final class Converter implements Description {
 
   @Override
   public int hashCode() {
-    return Objects.hash(backend, recipe, calibrationSamples, edgeLayout, targetRuntime);
+    return Objects.hash(
+        backend,
+        recipe,
+        calibrationSamples,
+        edgeLayout,
+        dimensions,
+        customOperators,
+        targetRuntime);
   }
 
   @Override
@@ -149,6 +186,8 @@ public final class Converter implements Description {
         + recipe
         + (calibration == null ? "" : ", calibrated on " + calibration)
         + (edgeLayout == null ? "" : ", " + edgeLayout)
+        + (dimensions.isEmpty() ? "" : ", " + dimensions)
+        + (customOperators.isEmpty() ? "" : ", custom operators " + customOperators)
         + ", for TensorFlow Lite "
         + targetRuntime
         + "]";
@@ -162,6 +201,8 @@ public final class Converter implements Description {
     private int calibrationSamples = 200;
     private @Nullable Preprocessing preprocessing;
     private @Nullable Layout edgeLayout;
+    private final Map<String, Integer> dimensions = new TreeMap<>();
+    private final Set<String> customOperators = new LinkedHashSet<>();
     private String targetRuntime = DEFAULT_TARGET_RUNTIME;
 
     private Builder(String backend) {
@@ -224,6 +265,31 @@ public final class Converter implements Description {
     }
 
     /**
+     * Gives a dimension a size that the source leaves open.
+     *
+     * @param name the source's name of it, such as {@code sequence_length}, or the input's name and
+     *     the dimension's place, such as {@code tokens.1}
+     * @param size at least 1
+     * @return this builder
+     */
+    public Builder dimension(String name, int size) {
+      dimensions.put(name, size);
+      return this;
+    }
+
+    /**
+     * Lets operators of the source become custom operators, which an app registers with its
+     * interpreter. Without this, a source with an operator that cannot be expressed is refused.
+     *
+     * @param names the operators' names in the source; {@code *} for all that cannot be expressed
+     * @return this builder
+     */
+    public Builder customOperators(String... names) {
+      customOperators.addAll(List.of(names));
+      return this;
+    }
+
+    /**
      * Sets the version of the oldest runtime that must execute the file; 2.16.1 by default.
      *
      * @param value such as {@code 2.16.1}
@@ -246,6 +312,12 @@ public final class Converter implements Description {
           calibration != null || !recipe.needsCalibration(),
           "the recipe quantizes activations in advance and needs calibration(dataset)");
       problems.check(calibrationSamples >= 1, "calibrationSamples is at least 1");
+      problems.check(
+          dimensions.values().stream().allMatch(size -> size >= 1),
+          "dimensions are at least 1, not " + dimensions);
+      problems.check(
+          customOperators.stream().noneMatch(String::isBlank),
+          "names of custom operators are not blank");
       problems.check(
           targetRuntime.matches("[0-9]+(\\.[0-9]+){1,2}"),
           "targetRuntime is a version such as 2.16.1, not '" + targetRuntime + "'");

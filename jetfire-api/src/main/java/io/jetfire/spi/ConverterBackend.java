@@ -82,7 +82,7 @@ public interface ConverterBackend {
    * @param source the model to read, which is float
    * @param calibration the representative dataset
    * @param targetRuntime the version of the oldest runtime that must execute the variants
-   * @param edgeLayout the layout that image inputs and outputs get; empty to keep the source's
+   * @param reading how the source is read
    * @param measure how accuracy is measured
    * @param budget the least accuracy that is acceptable
    * @param timeLimit after which the search ends with what it has
@@ -93,7 +93,7 @@ public interface ConverterBackend {
       Model source,
       Calibration calibration,
       String targetRuntime,
-      Optional<Layout> edgeLayout,
+      Reading reading,
       Measure measure,
       double budget,
       Duration timeLimit,
@@ -127,7 +127,7 @@ public interface ConverterBackend {
    * @param calibration the representative dataset, if there is one
    * @param targetRuntime the version of the oldest runtime that must execute the file, such as
    *     {@code 2.16.1}
-   * @param edgeLayout the layout that image inputs and outputs get; empty to keep the source's
+   * @param reading how the source is read
    * @param target the file to write, replaced as a whole or not at all
    * @param cancellation is asked now and then
    */
@@ -136,9 +136,35 @@ public interface ConverterBackend {
       Recipe recipe,
       Optional<Calibration> calibration,
       String targetRuntime,
-      Optional<Layout> edgeLayout,
+      Reading reading,
       Path target,
       Cancellation cancellation) {}
+
+  /**
+   * How a source is read.
+   *
+   * @param edgeLayout the layout that image inputs and outputs get; empty to keep the source's
+   * @param dimensions sizes for dimensions that the source leaves open, by its names of them
+   * @param customOperators the source's operators that become custom ones; {@code *} for all that
+   *     cannot be expressed
+   */
+  record Reading(
+      Optional<Layout> edgeLayout, Map<String, Integer> dimensions, List<String> customOperators) {
+    /** Copies the collections. */
+    public Reading {
+      dimensions = Collections.unmodifiableMap(new LinkedHashMap<>(dimensions));
+      customOperators = List.copyOf(customOperators);
+    }
+
+    /**
+     * Returns the reading that leaves everything as the source has it.
+     *
+     * @return no layout, no sizes, no custom operators
+     */
+    public static Reading asSource() {
+      return new Reading(Optional.empty(), Map.of(), List.of());
+    }
+  }
 
   /**
    * What to calibrate with.

@@ -255,7 +255,7 @@ public abstract class ConverterBackendContract {
                         Recipe.float32(),
                         Optional.empty(),
                         Converter.DEFAULT_TARGET_RUNTIME,
-                        Optional.empty(),
+                        ConverterBackend.Reading.asSource(),
                         target,
                         () -> true)));
     assertThat(target).doesNotExist();
@@ -283,7 +283,7 @@ public abstract class ConverterBackendContract {
         recipe,
         calibration,
         Converter.DEFAULT_TARGET_RUNTIME,
-        Optional.empty(),
+        ConverterBackend.Reading.asSource(),
         file,
         Cancellation.NEVER);
   }

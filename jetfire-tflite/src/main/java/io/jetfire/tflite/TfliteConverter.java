@@ -85,7 +85,7 @@ final class TfliteConverter implements ConverterBackend {
   public Conversion convert(Request request) {
     request.cancellation().check();
     long start = System.nanoTime();
-    Graph graph = read(request.source(), request.recipe(), request.edgeLayout());
+    Graph graph = read(request.source(), request.recipe(), request.reading());
     request.cancellation().check();
     QuantizedGraph quantized =
         Quantizer.quantize(graph, request.recipe(), request.calibration(), options(request));
@@ -111,7 +111,7 @@ final class TfliteConverter implements ConverterBackend {
                     new ConfigurationException(
                         "Explaining runs the model, but there are no samples; give the converter"
                             + " some with calibration(...), even if its recipe needs none"));
-    Graph graph = read(request.source(), request.recipe(), request.edgeLayout());
+    Graph graph = read(request.source(), request.recipe(), request.reading());
     request.cancellation().check();
     QuantizeOptions options = options(request);
     QuantizedGraph quantized =
@@ -122,7 +122,7 @@ final class TfliteConverter implements ConverterBackend {
   @Override
   public Advice advise(Search search) {
     // Every recipe of the search changes precision, so the file is read as for any of them.
-    Graph graph = read(search.source(), Recipe.fullInteger(), search.edgeLayout());
+    Graph graph = read(search.source(), Recipe.fullInteger(), search.reading());
     search.cancellation().check();
     QuantizeOptions options =
         options(search.targetRuntime(), search.cancellation())
@@ -204,11 +204,11 @@ final class TfliteConverter implements ConverterBackend {
     }
   }
 
-  private Graph read(Model source, Recipe recipe, Optional<Layout> edgeLayout) {
+  private Graph read(Model source, Recipe recipe, Reading reading) {
     if (source.format().equals("tflite")) {
       Graph graph = TfliteReader.read(source.path());
       LayoutOptions layout =
-          edgeLayout.filter(l -> l == Layout.CHANNELS_LAST).isPresent()
+          reading.edgeLayout().filter(l -> l == Layout.CHANNELS_LAST).isPresent()
               ? LayoutOptions.channelsLast()
               : LayoutOptions.keep();
       // A file that is to keep its precision is kept as it is: folding would unpack its weights.
@@ -227,11 +227,19 @@ final class TfliteConverter implements ConverterBackend {
               + (importers.all().isEmpty() ? "none" : "")
               + ". Add the artifact that imports the format, such as jetfire-adapter-djl");
     }
-    ImportOptions options = ImportOptions.defaults();
-    return importer
-        .get()
-        .read(
-            source.path(), edgeLayout.isPresent() ? options.edgeLayout(edgeLayout.get()) : options);
+    return importer.get().read(source.path(), options(reading));
+  }
+
+  private static ImportOptions options(Reading reading) {
+    ImportOptions options =
+        ImportOptions.defaults().customOperators(reading.customOperators().toArray(String[]::new));
+    if (reading.edgeLayout().isPresent()) {
+      options = options.edgeLayout(reading.edgeLayout().get());
+    }
+    for (Map.Entry<String, Integer> size : reading.dimensions().entrySet()) {
+      options = options.dimension(size.getKey(), size.getValue());
+    }
+    return options;
   }
 
   private static List<String> notes(Graph graph, QuantizedGraph quantized) {

@@ -103,7 +103,7 @@ class IsolationTest {
                 Bench.calibration(
                     List.of(new float[] {1, 2, 3, 4}, new float[] {0, 1, 0, 2}), 1, 4)),
             "2.16.1",
-            Optional.empty(),
+            ConverterBackend.Reading.asSource(),
             folder.resolve("small.tflite"),
             Cancellation.NEVER));
     return seen;

@@ -3,8 +3,16 @@ package io.jetfire.importer.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.jetfire.Converter;
+import io.jetfire.Model;
+import io.jetfire.Recipe;
 import io.jetfire.Tensor;
 import io.jetfire.UnsupportedModelException;
+import io.jetfire.spi.Cancellation;
+import io.jetfire.spi.ConverterBackend;
+import io.jetfire.testkit.TestProviderContext;
+import io.jetfire.tflite.TfliteConverterProvider;
+import io.jetfire.tflite.format.TfliteReader;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
@@ -17,6 +25,8 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -231,5 +241,36 @@ class OnnxImporterTest {
                     .read(file(shapeless), ImportOptions.defaults().customOperators("Filter")))
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContainingAll("Filter at", "'f'", "value_info");
+  }
+
+  @Test
+  void aConverterSaysHowTheSourceIsRead() throws IOException {
+    byte[] model =
+        OnnxBytes.model(
+            OnnxBytes.message()
+                .add(1, OnnxBytes.node("Filter", "f", "x").text(7, "com.example"))
+                .add(1, OnnxBytes.node("Relu", "y", "f"))
+                .add(11, OnnxBytes.value("x", 1, "N", "length"))
+                .add(12, OnnxBytes.value("y", 1, "N", "length"))
+                .add(13, OnnxBytes.value("f", 1, "N", "length")));
+    Path target = folder.resolve("converted.tflite");
+    ConverterBackend backend = new TfliteConverterProvider().create(TestProviderContext.in(folder));
+
+    backend.convert(
+        new ConverterBackend.Request(
+            Model.of(file(model), "onnx"),
+            Recipe.float32(),
+            Optional.empty(),
+            Converter.DEFAULT_TARGET_RUNTIME,
+            new ConverterBackend.Reading(
+                Optional.empty(), Map.of("length", 7), List.of(ImportOptions.ANY_OPERATOR)),
+            target,
+            Cancellation.NEVER));
+
+    Graph converted = TfliteReader.read(target);
+    assertThat(converted.main().inputs().get(0).shape()).isEqualTo(Shape.of(1, 7));
+    assertThat(converted.main().ops())
+        .extracting(Op::kind)
+        .containsExactly(OpKind.CUSTOM, OpKind.RELU);
   }
 }

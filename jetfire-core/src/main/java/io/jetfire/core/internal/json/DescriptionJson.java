@@ -264,6 +264,15 @@ public final class DescriptionJson {
     o.put("calibrationSamples", c.calibrationSamples());
     c.preprocessing().ifPresent(p -> o.set("preprocessing", preprocessing(p)));
     c.edgeLayout().ifPresent(l -> o.put("edgeLayout", l.name()));
+    // Left out where nothing was asked for: earlier converters keep their fingerprints.
+    if (!c.dimensions().isEmpty()) {
+      ObjectNode sizes = o.putObject("dimensions");
+      c.dimensions().forEach(sizes::put);
+    }
+    if (!c.customOperators().isEmpty()) {
+      ArrayNode names = o.putArray("customOperators");
+      c.customOperators().forEach(names::add);
+    }
     return o.put("targetRuntime", c.targetRuntime());
   }
 
@@ -635,6 +644,13 @@ public final class DescriptionJson {
       }
       if (f.has("edgeLayout")) {
         b.edgeLayout(f.constant("edgeLayout", Layout.class));
+      }
+      if (f.has("dimensions")) {
+        JsonFields sizes = f.object("dimensions");
+        sizes.names().forEach(n -> b.dimension(n, sizes.integer(n)));
+      }
+      if (f.has("customOperators")) {
+        b.customOperators(f.texts("customOperators").toArray(String[]::new));
       }
       b.targetRuntime(f.text("targetRuntime"));
       return complete ? b.build() : null;

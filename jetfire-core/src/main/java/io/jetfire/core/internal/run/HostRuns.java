@@ -28,6 +28,8 @@ import io.jetfire.spi.TrainingBackend;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
@@ -103,7 +105,8 @@ final class HostRuns {
                         converter.preprocessing().orElse(preprocessing),
                         converter.calibrationSamples())),
         converter.targetRuntime(),
-        converter.edgeLayout(),
+        new ConverterBackend.Reading(
+            converter.edgeLayout(), converter.dimensions(), converter.customOperators()),
         target,
         cancellation);
   }
@@ -122,7 +125,7 @@ final class HostRuns {
                 source,
                 samples(search, search.calibration()),
                 search.targetRuntime(),
-                search.edgeLayout(),
+                new ConverterBackend.Reading(search.edgeLayout(), Map.of(), List.of()),
                 search
                     .signalToNoise()
                     .<ConverterBackend.Measure>map(

@@ -83,6 +83,8 @@ class DescriptionJsonTest {
                 .calibrationSamples(64)
                 .preprocessing(Preprocessing.none().function("blur-v1", t -> t))
                 .edgeLayout(Layout.values()[0])
+                .dimension("sequence_length", 12)
+                .customOperators("Normalize", "*")
                 .targetRuntime("2.14")
                 .build())
         .deviceRun(DeviceRun.on("local").build())
