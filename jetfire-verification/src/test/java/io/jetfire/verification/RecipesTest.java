@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Percentage.withPercentage;
 
 import io.jetfire.ActivationRange;
+import io.jetfire.Advice;
 import io.jetfire.Delegate;
 import io.jetfire.Recipe;
 import io.jetfire.spi.ConverterBackend;
@@ -17,10 +18,12 @@ import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.quantize.Advisor;
 import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -336,6 +339,33 @@ class RecipesTest {
                 bench.run(bench.write(graph, RUNTIME), evaluation, 1, STEPS, FEATURES),
                 bench.run(bench.write(mixed.graph(), RUNTIME), evaluation, 1, STEPS, FEATURES)))
         .isGreaterThan(28);
+  }
+
+  @Test
+  void anAdviceLiftsLayerAfterLayerUntilTheBudgetIsMet() {
+    Bench bench = new Bench(folder);
+    Graph graph = network();
+    QuantizeOptions options = bench.options(RUNTIME, false);
+    List<Advice.Trial> trials =
+        Advisor.advise(
+                graph,
+                Bench.calibration(samples(60, 256, 100), 1, 256),
+                options,
+                Advisor.signalToNoise(
+                    graph, Bench.calibration(samples(20, 256, 5000), 1, 256), options),
+                500,
+                "SQNR dB",
+                Duration.ofMinutes(2),
+                t -> {})
+            .trials();
+
+    List<Advice.Trial> integer =
+        trials.stream().filter(t -> t.recipe().name().startsWith("full-integer")).toList();
+    assertThat(integer).hasSizeGreaterThan(2);
+    for (int i = 1; i < integer.size(); i++) {
+      assertThat(integer.get(i).accuracy()).isGreaterThan(integer.get(i - 1).accuracy() + 1);
+      assertThat(integer.get(i).recipe().rules()).hasSizeGreaterThan(i - 1);
+    }
   }
 
   // ---- 4-bit weights

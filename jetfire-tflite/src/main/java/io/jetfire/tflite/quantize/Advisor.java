@@ -2,10 +2,11 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
+import io.jetfire.Explanation;
+import io.jetfire.LayerError;
 import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
 import io.jetfire.RunCancelledException;
-import io.jetfire.Suspect;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
@@ -20,6 +21,7 @@ import io.jetfire.tflite.graph.Value;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -35,7 +37,8 @@ import java.util.function.ToDoubleFunction;
  * }</pre>
  *
  * <p>First the plain recipes are tried; then, from full integer on, the worst suspect of each step
- * gets a higher precision, until the budget is met or nothing is suspicious.
+ * gets a higher precision, or the layers that lose most where nothing is suspicious, until the
+ * budget is met.
  */
 public final class Advisor {
   private static final int MOST_FALLBACKS = 6;
@@ -157,14 +160,40 @@ public final class Advisor {
       if (trials.get(trials.size() - 1).accuracy() >= budget) {
         return;
       }
-      List<Suspect> suspects =
-          Explainer.explain(quantized, recipe, calibration, options).suspects();
-      if (suspects.isEmpty()) {
+      Optional<Recipe> better =
+          better(recipe, Explainer.explain(quantized, recipe, calibration, options), step);
+      if (better.isEmpty()) {
         return;
       }
-      recipe =
-          suspects.get(0).recipe().toBuilder().name("full-integer-mixed-" + (step + 1)).build();
+      recipe = better.get().toBuilder().name("full-integer-mixed-" + (step + 1)).build();
     }
+  }
+
+  /**
+   * More precision for the worst suspect; where nothing is suspicious, for the layers that lose
+   * most by themselves, twice as many in every step.
+   */
+  private static Optional<Recipe> better(Recipe recipe, Explanation why, int step) {
+    if (!why.suspects().isEmpty()) {
+      return Optional.of(why.suspects().get(0).recipe());
+    }
+    List<LayerError> worst =
+        why.layers().stream()
+            .filter(l -> !l.type().equals(ElementType.FLOAT32.name()))
+            .filter(l -> recipe.rules().stream().noneMatch(r -> r.selector().equals(name(l))))
+            .sorted(Comparator.comparingDouble(LayerError::isolatedSqnrDb))
+            .limit(1L << step)
+            .toList();
+    if (worst.isEmpty()) {
+      return Optional.empty();
+    }
+    Recipe.Builder builder = recipe.toBuilder();
+    worst.forEach(l -> builder.rule(name(l), Precision.INT16X8));
+    return Optional.of(builder.build());
+  }
+
+  private static String name(LayerError layer) {
+    return "name:" + layer.name();
   }
 
   private QuantizedGraph trial(Recipe recipe) {
