@@ -21,7 +21,6 @@ import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ConverterBackend.Calibration;
 import io.jetfire.spi.ConverterBackendProvider;
 import io.jetfire.spi.ModelRuntime;
-import io.jetfire.spi.ProviderContext;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +34,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,7 +47,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @SuppressWarnings("NullAway.Init") // The backend is there before each case.
 public abstract class ConverterBackendContract {
-  private ProviderContext context;
+  private TestProviderContext context;
   private ConverterBackend backend;
   private Known known;
   private Path target;
@@ -106,6 +106,11 @@ public abstract class ConverterBackendContract {
     backend = provider().create(context);
     known = known(Files.createDirectory(folder.resolve("source")));
     target = Files.createDirectory(folder.resolve("target")).resolve("converted");
+  }
+
+  @AfterEach
+  final void close() {
+    context.close();
   }
 
   @Test
@@ -294,8 +299,8 @@ public abstract class ConverterBackendContract {
   }
 
   private List<Tensor> run(Model model) {
-    try (ModelRuntime runtime = context.modelRuntime(model.format());
-        ModelRuntime.Session session = runtime.open(model, ModelRuntime.Options.defaults())) {
+    ModelRuntime runtime = context.modelRuntime(model.format());
+    try (ModelRuntime.Session session = runtime.open(model, ModelRuntime.Options.defaults())) {
       return session.run(Preprocessing.none().apply(known.samples().get(0), session.inputs()));
     }
   }

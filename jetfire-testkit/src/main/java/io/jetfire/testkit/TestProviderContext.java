@@ -19,12 +19,14 @@ import java.util.TreeSet;
  * ProviderContext context = TestProviderContext.in(folder).with("timeout", "5s");
  * }</pre>
  *
- * <p>Immutable.
+ * <p>As the engine's, it gives one runtime per format to all who ask, and ends it when it is
+ * closed. Safe for several threads.
  */
-public final class TestProviderContext implements ProviderContext {
+public final class TestProviderContext implements ProviderContext, AutoCloseable {
   private final Path folder;
   private final Clock clock;
   private final Map<String, String> configuration;
+  private final Map<String, ModelRuntime> runtimes = new LinkedHashMap<>();
 
   private TestProviderContext(Path folder, Clock clock, Map<String, String> configuration) {
     this.folder = folder;
@@ -85,9 +87,25 @@ public final class TestProviderContext implements ProviderContext {
     return clock;
   }
 
-  /** Creates a new runtime of the first provider on the class path that runs the format. */
+  /** Returns a runtime of the first provider on the class path that runs the format. */
   @Override
-  public ModelRuntime modelRuntime(String format) {
+  public synchronized ModelRuntime modelRuntime(String format) {
+    ModelRuntime known = runtimes.get(format);
+    if (known == null) {
+      known = create(format);
+      runtimes.put(format, known);
+    }
+    return known;
+  }
+
+  /** Closes the runtimes that were asked for. */
+  @Override
+  public synchronized void close() {
+    runtimes.values().forEach(ModelRuntime::close);
+    runtimes.clear();
+  }
+
+  private ModelRuntime create(String format) {
     TreeSet<String> ids = new TreeSet<>();
     for (ModelRuntimeProvider provider :
         ServiceLoader.load(
