@@ -193,6 +193,12 @@ public final class Converter implements Description {
         + "]";
   }
 
+  static void checkTargetRuntime(Problems problems, String version) {
+    problems.check(
+        version.matches("[0-9]+(\\.[0-9]+){1,2}"),
+        "targetRuntime is a version such as 2.16.1, not '" + version + "'");
+  }
+
   /** Collects the parts of a {@link Converter}. */
   public static final class Builder {
     private final String backend;
@@ -318,9 +324,7 @@ public final class Converter implements Description {
       problems.check(
           customOperators.stream().noneMatch(String::isBlank),
           "names of custom operators are not blank");
-      problems.check(
-          targetRuntime.matches("[0-9]+(\\.[0-9]+){1,2}"),
-          "targetRuntime is a version such as 2.16.1, not '" + targetRuntime + "'");
+      checkTargetRuntime(problems, targetRuntime);
       problems.raise();
       return new Converter(this);
     }

@@ -373,9 +373,7 @@ public final class RecipeSearch {
       problems.check(
           !timeLimit.isNegative() && !timeLimit.isZero(),
           "timeLimit is positive, not " + timeLimit);
-      problems.check(
-          targetRuntime.matches("[0-9]+(\\.[0-9]+){1,2}"),
-          "targetRuntime is a version such as 2.16.1, not '" + targetRuntime + "'");
+      Converter.checkTargetRuntime(problems, targetRuntime);
       problems.raise();
       if (samplesToCalibrate == null) {
         throw new IllegalStateException("checked above");

@@ -22,7 +22,10 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Runs graphs on the real kernels. */
 final class Bench {
@@ -32,13 +35,21 @@ final class Bench {
 
   Bench(Path folder) {
     this.folder = folder;
-    this.runtime = new TfliteRuntimeProvider().create(new Context(folder));
+    this.runtime = new TfliteRuntimeProvider().create(new Context(folder, Map.of(), null));
   }
 
-  private record Context(Path workDirectory) implements ProviderContext {
+  /**
+   * What providers are made in.
+   *
+   * @param workDirectory for all files
+   * @param settings what the user would have set
+   * @param runtime what executes models, or null if it is what is being made
+   */
+  record Context(Path workDirectory, Map<String, String> settings, @Nullable ModelRuntime runtime)
+      implements ProviderContext {
     @Override
     public Optional<String> configuration(String key) {
-      return Optional.empty();
+      return Optional.ofNullable(settings.get(key));
     }
 
     @Override
@@ -53,7 +64,7 @@ final class Bench {
 
     @Override
     public ModelRuntime modelRuntime(String format) {
-      throw new IllegalStateException("the runtime is the one that is being made");
+      return Objects.requireNonNull(runtime, "the runtime is the one that is being made");
     }
   }
 

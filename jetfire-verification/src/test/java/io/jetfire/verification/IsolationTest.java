@@ -10,7 +10,6 @@ import io.jetfire.Recipe;
 import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
-import io.jetfire.spi.ProviderContext;
 import io.jetfire.tflite.TfliteConverterProvider;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
@@ -20,9 +19,9 @@ import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -59,30 +58,7 @@ class IsolationTest {
     }
   }
 
-  private record Context(Path workDirectory, Optional<String> isolation, ModelRuntime runtime)
-      implements ProviderContext {
-    @Override
-    public Optional<String> configuration(String key) {
-      return key.equals("isolation") ? isolation : Optional.empty();
-    }
-
-    @Override
-    public Path cacheDirectory() {
-      return workDirectory;
-    }
-
-    @Override
-    public Clock clock() {
-      return Clock.systemUTC();
-    }
-
-    @Override
-    public ModelRuntime modelRuntime(String format) {
-      return runtime;
-    }
-  }
-
-  private List<ModelRuntime.Isolation> seen(Optional<String> isolation) {
+  private List<ModelRuntime.Isolation> seen(Map<String, String> settings) {
     Bench bench = new Bench(folder);
     Graph graph = Graph.create();
     Subgraph main = graph.addSubgraph("main");
@@ -94,7 +70,7 @@ class IsolationTest {
     List<ModelRuntime.Isolation> seen = new ArrayList<>();
     ConverterBackend backend =
         new TfliteConverterProvider()
-            .create(new Context(folder, isolation, new Remembering(bench.runtime(), seen)));
+            .create(new Bench.Context(folder, settings, new Remembering(bench.runtime(), seen)));
     backend.convert(
         new ConverterBackend.Request(
             Model.of(file, "tflite"),
@@ -111,9 +87,10 @@ class IsolationTest {
 
   @Test
   void modelsAreCalibratedInAWorkerUnlessTheyAreTrusted() {
-    assertThat(seen(Optional.empty())).containsOnly(ModelRuntime.Isolation.WORKER);
-    assertThat(seen(Optional.of("in-process"))).containsOnly(ModelRuntime.Isolation.IN_PROCESS);
-    assertThatThrownBy(() -> seen(Optional.of("container")))
+    assertThat(seen(Map.of())).containsOnly(ModelRuntime.Isolation.WORKER);
+    assertThat(seen(Map.of("isolation", "in-process")))
+        .containsOnly(ModelRuntime.Isolation.IN_PROCESS);
+    assertThatThrownBy(() -> seen(Map.of("isolation", "container")))
         .isInstanceOf(ConfigurationException.class)
         .hasMessageContainingAll("isolation", "worker or in-process", "container");
   }

@@ -330,12 +330,7 @@ final class Scope {
                 }
                 case 7 -> out.put(name, Arrays.stream(a.ints()).boxed().toList());
                 case 8 -> out.put(name, a.strings());
-                default ->
-                    throw new Refusal(
-                        "it is to stay as a custom operator, and its attribute '"
-                            + name
-                            + "' is no number or text",
-                        "give it as an input");
+                default -> throw CustomOperator.notCarried(name);
               }
             });
     return out;

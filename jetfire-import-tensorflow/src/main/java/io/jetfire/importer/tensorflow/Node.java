@@ -252,11 +252,7 @@ final class Node {
   /** A number, text or list; what is not given in the file is TensorFlow's zero of its kind. */
   private static @Nullable Object plain(String name, Attr a) {
     if (a.tensor() != null || !a.function().isEmpty()) {
-      throw new Refusal(
-          "it is to stay as a custom operator, and its attribute '"
-              + name
-              + "' is no number or text",
-          "give it as an input");
+      throw CustomOperator.notCarried(name);
     }
     ListAttr list = a.list();
     if (list != null) {

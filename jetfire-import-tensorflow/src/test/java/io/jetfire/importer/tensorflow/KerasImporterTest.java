@@ -104,15 +104,20 @@ class KerasImporterTest {
         .containsExactly(new float[] {0.8f, 1}, Offset.offset(1e-6f));
   }
 
-  @Test
-  void functionalModelsShareLayersAndNestModels() throws IOException {
+  /** 2 x + 1, as a model that is a layer of another one. */
+  private static String nestedModel() {
     String inner =
         functional(
             "[[\"a\", 0, 0]]",
             "[[\"twice\", 0, 0]]",
             node(input("a", "[null, 2]")),
             node(layer("Rescaling", "twice", "\"scale\": 2, \"offset\": 1"), "a"));
-    String nested = inner.substring(0, inner.length() - 1) + ", \"name\": \"inner\"}";
+    return inner.substring(0, inner.length() - 1) + ", \"name\": \"inner\"}";
+  }
+
+  @Test
+  void functionalModelsShareLayersAndNestModels() throws IOException {
+    String nested = nestedModel();
     byte[] file =
         keras(
             functional(
@@ -282,13 +287,7 @@ class KerasImporterTest {
 
   @Test
   void modelsThatWereBuiltBeforeTheyAreCalledCountTheirCallsFromOne() throws IOException {
-    String inner =
-        functional(
-            "[[\"a\", 0, 0]]",
-            "[[\"twice\", 0, 0]]",
-            node(input("a", "[null, 2]")),
-            node(layer("Rescaling", "twice", "\"scale\": 2, \"offset\": 1"), "a"));
-    String nested = inner.substring(0, inner.length() - 1) + ", \"name\": \"inner\"}";
+    String nested = nestedModel();
     // The call 0 of a Functional model is the one that it was built with, which no file lists.
     String once = node(nested, "x");
     String twoCalls =

@@ -16,7 +16,6 @@ import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -157,7 +156,7 @@ public final class Advisor {
     Recipe recipe = Recipe.fullInteger();
     for (int step = 0; step <= MOST_FALLBACKS; step++) {
       QuantizedGraph quantized = trial(recipe);
-      if (trials.get(trials.size() - 1).accuracy() >= budget) {
+      if (trials.get(trials.size() - 1).accuracy() >= budget || step == MOST_FALLBACKS) {
         return;
       }
       Optional<Recipe> better =
@@ -180,7 +179,10 @@ public final class Advisor {
     List<LayerError> worst =
         why.layers().stream()
             .filter(l -> !l.type().equals(ElementType.FLOAT32.name()))
-            .filter(l -> recipe.rules().stream().noneMatch(r -> r.selector().equals(name(l))))
+            .filter(
+                l ->
+                    recipe.rules().stream()
+                        .noneMatch(r -> r.selector().equals(Explainer.selector(l))))
             .sorted(Comparator.comparingDouble(LayerError::isolatedSqnrDb))
             .limit(1L << step)
             .toList();
@@ -188,12 +190,8 @@ public final class Advisor {
       return Optional.empty();
     }
     Recipe.Builder builder = recipe.toBuilder();
-    worst.forEach(l -> builder.rule(name(l), Precision.INT16X8));
+    worst.forEach(l -> builder.rule(Explainer.selector(l), Precision.INT16X8));
     return Optional.of(builder.build());
-  }
-
-  private static String name(LayerError layer) {
-    return "name:" + layer.name();
   }
 
   private QuantizedGraph trial(Recipe recipe) {
@@ -220,11 +218,7 @@ public final class Advisor {
   private static double cost(Graph graph) {
     double sum = 0;
     for (Op op : graph.main().ops()) {
-      boolean layer =
-          op.kind() == OpKind.CONV_2D
-              || op.kind() == OpKind.DEPTHWISE_CONV_2D
-              || op.kind() == OpKind.FULLY_CONNECTED;
-      if (layer) {
+      if (OperatorRules.hasWindows(op.kind())) {
         Value weights = op.input(1);
         double outputs = LayerWeights.outputs(op.kind(), weights);
         double each = weights.shape().standInElementCount() / Math.max(1, outputs);

@@ -243,11 +243,11 @@ final class Equalizer {
           beforeLimit[c] = Math.max(beforeLimit[c], m[c]);
         }
       }
-      if (producer != null && isLayer(producer)) {
+      if (producer != null && OperatorRules.hasWindows(producer.kind())) {
         producers.add(producer);
       }
       for (Op c : v.consumers()) {
-        if (isLayer(c) && c.input(0) == v) {
+        if (OperatorRules.hasWindows(c.kind()) && c.input(0) == v) {
           consumers.add(c);
         }
       }
@@ -272,12 +272,6 @@ final class Equalizer {
       multiplyInputs(c, factors);
     }
     return true;
-  }
-
-  private static boolean isLayer(Op op) {
-    return op.kind() == OpKind.CONV_2D
-        || op.kind() == OpKind.DEPTHWISE_CONV_2D
-        || op.kind() == OpKind.FULLY_CONNECTED;
   }
 
   /** How large the weights of each input channel are, relative to the largest of each output. */

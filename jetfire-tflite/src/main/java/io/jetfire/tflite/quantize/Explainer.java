@@ -425,7 +425,12 @@ public final class Explainer {
               + (wide ? "8-bit weights" : "8-bit weights and activations")
               + " are too coarse for its spread of values";
     }
-    Recipe mended = recipe.toBuilder().rule("name:" + l.name(), better).build();
+    Recipe mended = recipe.toBuilder().rule(selector(l), better).build();
     return new Suspect(l, cause, remedy, mended);
+  }
+
+  /** What selects a layer in a rule of a recipe. */
+  static String selector(LayerError layer) {
+    return "name:" + layer.name();
   }
 }

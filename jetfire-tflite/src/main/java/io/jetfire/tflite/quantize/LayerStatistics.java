@@ -289,7 +289,7 @@ abstract class LayerStatistics {
       this.channels = channels;
       this.crossed = crossed;
       this.second = new float[taps][taps][channels];
-      this.cross = new float[taps][taps][channels];
+      this.cross = new float[crossed ? taps : 0][taps][channels];
       this.shift = new float[channels];
       this.s = new float[taps][channels];
       this.m = new float[taps][channels];

@@ -72,6 +72,13 @@ final class OperatorRules {
     return 1;
   }
 
+  /** Whether each output of an operator is a product of weights with what it sees of one tensor. */
+  static boolean hasWindows(OpKind kind) {
+    return kind == OpKind.CONV_2D
+        || kind == OpKind.DEPTHWISE_CONV_2D
+        || kind == OpKind.FULLY_CONNECTED;
+  }
+
   /** The index of a layer's bias, or -1 if its kind has none. */
   static int biasInput(OpKind kind) {
     return switch (kind) {

@@ -12,6 +12,7 @@ import java.util.concurrent.FutureTask;
  * <p>What is split must not depend on how it is split: results are the same on every host.
  */
 final class Parallel {
+  /** Every thread that executes models takes the memory of all activations again. */
   private static final int MOST_THREADS = 4;
 
   private Parallel() {}
@@ -33,8 +34,8 @@ final class Parallel {
    * @param most how many shares the work has at most
    */
   static void run(int most, Share work) {
-    int shares = Math.min(most, Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()));
-    if (shares <= 1) {
+    int shares = threads(most);
+    if (shares == 1) {
       work.run(0, 1);
       return;
     }
@@ -57,6 +58,12 @@ final class Parallel {
     } finally {
       tasks.forEach(Parallel::await);
     }
+  }
+
+  /** How many threads work that splits into so many parts is given. */
+  static int threads(int parts) {
+    int processors = Runtime.getRuntime().availableProcessors();
+    return Math.max(1, Math.min(parts, Math.min(MOST_THREADS, processors)));
   }
 
   private static void await(FutureTask<Boolean> task) {

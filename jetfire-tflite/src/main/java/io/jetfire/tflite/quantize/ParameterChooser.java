@@ -37,27 +37,24 @@ final class ParameterChooser implements ActivationPlan.Chooser {
 
   @Override
   public Parameters choose(ElementType type, List<ActivationPlan.Source> sources) {
-    Range whole = null;
+    // Zero is in every range, so that nothing changes where there are no sources of a kind.
+    Range range = new Range(0, 0);
+    Range constants = range;
+    Range cut = range;
     List<TensorStatistics> seen = new ArrayList<>();
-    Range constants = new Range(0, 0);
-    Range cut = new Range(0, 0);
-    boolean anyConstant = false;
     for (ActivationPlan.Source source : sources) {
       Range r = floors.range(source.value());
       if (source.constant()) {
         constants = constants.union(r);
-        anyConstant = true;
       } else if (floors.isCut(source.value())) {
         cut = cut.union(r);
       } else if (!derived(source.value(), sources)) {
         seen.add(calibrated.of(source.value()));
       }
-      whole = whole == null ? r : whole.union(r);
+      range = range.union(r);
     }
-    Range range = whole == null ? new Range(0, 0) : whole;
     if (wanted.method() != ActivationRange.Method.AUTOMATIC) {
-      Range chosen = seen.isEmpty() ? range : chosen(type, seen, range).union(cut);
-      Range all = anyConstant ? chosen.union(constants) : chosen;
+      Range all = seen.isEmpty() ? range : chosen(type, seen, range).union(cut).union(constants);
       return type == ElementType.INT16 ? all.toInt16() : all.toInt8();
     }
     if (type == ElementType.INT16) {
@@ -69,7 +66,7 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     } else if (methods.contains(QuantizationMethod.RANGE_SEARCH) && !seen.isEmpty()) {
       range = leastError(seen, range, LEVELS);
     }
-    return (anyConstant ? range.union(constants) : range).toInt8();
+    return range.union(constants).toInt8();
   }
 
   /** The range that the recipe asks for; automatic choices do not come here. */

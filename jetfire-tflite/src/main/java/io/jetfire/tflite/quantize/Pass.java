@@ -14,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  * to what was found before in the order of the samples.
  */
 final class Pass {
-  /** Every further thread takes the memory of all activations again. */
-  private static final int MOST_THREADS = 4;
-
   private final int samples;
 
   /** The sample whose turn it is, per slot. */
@@ -76,12 +73,7 @@ final class Pass {
    */
   static void run(Graph graph, GraphRunner runner, Inputs samples, int slots, Viewers viewers) {
     Pass pass = new Pass(samples.size(), slots);
-    int threads =
-        Math.max(
-            1,
-            Math.min(
-                MOST_THREADS,
-                Math.min(Runtime.getRuntime().availableProcessors(), samples.size())));
+    int threads = Parallel.threads(samples.size());
     try (GraphRunner.Prepared prepared = runner.prepare(graph)) {
       List<Thread> others = new ArrayList<>();
       for (int t = 1; t < threads; t++) {
@@ -105,9 +97,7 @@ final class Pass {
       } catch (InterruptedException e) {
         interrupted = true;
         // Sessions may be closed only when nobody is in them any more.
-        fail(
-            -1,
-            new RunCancelledException("The calibration was cancelled: its thread was interrupted"));
+        interrupted();
       }
     }
     if (interrupted) {
@@ -148,9 +138,7 @@ final class Pass {
         wait();
       } catch (InterruptedException e) {
         interrupted = true;
-        fail(
-            -1,
-            new RunCancelledException("The calibration was cancelled: its thread was interrupted"));
+        interrupted();
       }
     }
     if (interrupted) {
@@ -164,6 +152,11 @@ final class Pass {
   private synchronized void advance(int slot) {
     turns[slot]++;
     notifyAll();
+  }
+
+  private void interrupted() {
+    fail(
+        -1, new RunCancelledException("The calibration was cancelled: its thread was interrupted"));
   }
 
   /** The first sample's failure is the one that a single thread would have met. */

@@ -222,14 +222,7 @@ public final class Quantizer {
           unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
           Built built =
               build(seen, c, given(given, base, seen.graph()), unclipped, new ArrayList<>());
-          refiner(c)
-              .refine(
-                  seen.graph().main(),
-                  built.graph().main(),
-                  built.layers(),
-                  seen.calibrated(),
-                  runner,
-                  train);
+          refine(c, seen, built, runner, train);
           double sqnr = sqnr(base, built.graph(), runner, test);
           done.add(String.format(Locale.ROOT, "tried %s: %.2f dB on held-back samples", c, sqnr));
           if (sqnr > best + TIE_DB) {
@@ -247,14 +240,7 @@ public final class Quantizer {
         checkInputs(seen);
       }
       Built built = build(seen, chosen, given(given, base, seen.graph()), methods, notes);
-      refiner(chosen)
-          .refine(
-              seen.graph().main(),
-              built.graph().main(),
-              built.layers(),
-              seen.calibrated(),
-              runner,
-              samples);
+      refine(chosen, seen, built, runner, samples);
       done.add("applied " + chosen);
       return finish(built, done, heldBack, samples.size());
     }
@@ -285,12 +271,20 @@ public final class Quantizer {
     return specs;
   }
 
-  private Refiner refiner(Candidate candidate) {
+  private void refine(
+      Candidate candidate, Seen seen, Built built, GraphRunner runner, SampleStore samples) {
     Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
     if (candidate.ridge() == 0) {
       used.remove(QuantizationMethod.REGRESSION);
     }
-    return new Refiner(used, candidate.ridge(), SEED);
+    new Refiner(used, candidate.ridge(), SEED)
+        .refine(
+            seen.graph().main(),
+            built.graph().main(),
+            built.layers(),
+            seen.calibrated(),
+            runner,
+            samples);
   }
 
   private List<Candidate> candidates(int samples) {

@@ -2,7 +2,6 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,11 +34,7 @@ final class WindowMeans {
    * @return empty if it is no layer with weights, or if the shape of its input is not known
    */
   static Optional<WindowMeans> of(Op op) {
-    boolean layer =
-        op.kind() == OpKind.CONV_2D
-            || op.kind() == OpKind.DEPTHWISE_CONV_2D
-            || op.kind() == OpKind.FULLY_CONNECTED;
-    if (!layer) {
+    if (!OperatorRules.hasWindows(op.kind())) {
       return Optional.empty();
     }
     Value in = op.input(OperatorRules.activationInput(op.kind()));

@@ -394,18 +394,7 @@ public final class DefaultJetFire implements JetFire {
   @Override
   public Map<Delegate, EvaluationResult> evaluate(
       Model model, Preprocessing preprocessing, OutputDecoder decoding, Evaluation evaluation) {
-    ModelRuntime runtime =
-        providers
-            .runtimeFor(model.format())
-            .orElseThrow(
-                () ->
-                    new MissingProviderException(
-                        "No model runtime executes the format '"
-                            + model.format()
-                            + "' of "
-                            + model.path()
-                            + "; add the artifact that has one (tflite:"
-                            + " io.jetfire:jetfire-runtime)"));
+    ModelRuntime runtime = host().requiredRuntime(model);
     Map<Delegate, EvaluationResult> results = new LinkedHashMap<>();
     for (Delegate delegate : evaluation.delegates()) {
       if (!runtime.delegates().contains(delegate)) {

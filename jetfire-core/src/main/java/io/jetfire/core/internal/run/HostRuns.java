@@ -148,17 +148,8 @@ final class HostRuns {
     return new ConverterBackend.Measure.Metric(
         evaluation.primaryMetric(),
         variant -> {
-          ModelRuntime runtime =
-              runtime(variant)
-                  .orElseThrow(
-                      () ->
-                          new MissingProviderException(
-                              "No model runtime executes the format '"
-                                  + variant.format()
-                                  + "'; add the artifact that has one (tflite:"
-                                  + " io.jetfire:jetfire-runtime)"));
           return evaluate(
-                  runtime,
+                  requiredRuntime(variant),
                   new EvaluationStep(
                       variant,
                       delegate,
@@ -194,6 +185,20 @@ final class HostRuns {
 
   Optional<ModelRuntime> runtime(Model model) {
     return providers.runtimeFor(model.format());
+  }
+
+  /** As {@link #runtime}, where there is nothing to be done without one. */
+  ModelRuntime requiredRuntime(Model model) {
+    return runtime(model)
+        .orElseThrow(
+            () ->
+                new MissingProviderException(
+                    "No model runtime executes the format '"
+                        + model.format()
+                        + "' of "
+                        + model.path()
+                        + "; add the artifact that has one (tflite:"
+                        + " io.jetfire:jetfire-runtime)"));
   }
 
   EvaluationResult evaluate(ModelRuntime runtime, EvaluationStep step, Cancellation cancellation) {

@@ -560,43 +560,35 @@ public final class NativeInterpreter implements EngineSession {
 
   @Override
   public ByteBuffer output(int output) {
-    return exclusively(
-        () -> {
-          Edge edge = edge(outputs, output, "output");
-          ensureAllocated();
-          TensorInfo info = info(edge);
-          check(info);
-          return copy(info.bytes() == 0 ? EMPTY : data(edge));
-        });
+    return exclusively(() -> copy(outputData(output)));
+  }
+
+  /** The memory of an output; its position means nothing. */
+  private ByteBuffer outputData(int output) {
+    Edge edge = edge(outputs, output, "output");
+    ensureAllocated();
+    TensorInfo info = info(edge);
+    check(info);
+    return info.bytes() == 0 ? EMPTY : data(edge);
   }
 
   @Override
   public boolean output(int output, ByteBuffer target) {
     return exclusively(
         () -> {
-          Edge edge = edge(outputs, output, "output");
-          ensureAllocated();
-          TensorInfo info = info(edge);
-          check(info);
-          if (info.bytes() != target.remaining()) {
-            return false;
+          ByteBuffer data = outputData(output).duplicate().clear();
+          boolean fits = data.remaining() == target.remaining();
+          if (fits) {
+            target.put(data);
           }
-          target.put(info.bytes() == 0 ? EMPTY : data(edge).duplicate().clear());
-          return true;
+          return fits;
         });
   }
 
   @Override
   public int read(int output, long position, ByteBuffer target) {
     return exclusively(
-        () -> {
-          Edge edge = edge(outputs, output, "output");
-          ensureAllocated();
-          TensorInfo info = info(edge);
-          check(info);
-          return Tensors.read(
-              info.bytes() == 0 ? EMPTY : data(edge).duplicate().clear(), position, target);
-        });
+        () -> Tensors.read(outputData(output).duplicate().clear(), position, target));
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -82,9 +83,23 @@ public final class CustomOperator {
     }
     Op op = Op.custom(name).inputs(inputs).outputs(outputs);
     if (!attributes.isEmpty()) {
-      op.customOptions(Weights.of(java.nio.ByteBuffer.wrap(FlexBuffer.of(attributes))));
+      op.customOptions(Weights.of(ByteBuffer.wrap(FlexBuffer.of(attributes))));
     }
     b.subgraph().append(op);
     return outputs;
+  }
+
+  /**
+   * Returns the refusal of an attribute that a custom operator cannot carry.
+   *
+   * @param attribute its name
+   * @return to be thrown
+   */
+  public static Refusal notCarried(String attribute) {
+    return new Refusal(
+        "it is to stay as a custom operator, and its attribute '"
+            + attribute
+            + "' is no number or text",
+        "give it as an input");
   }
 }
