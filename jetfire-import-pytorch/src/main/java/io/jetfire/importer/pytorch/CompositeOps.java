@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /** Losses and other composites that come straight from export, without decompositions. */
 final class CompositeOps {
@@ -54,20 +55,23 @@ final class CompositeOps {
     return c.operand(name, ElementType.FLOAT32);
   }
 
+  private static int[] allAxes(Value v) {
+    return IntStream.range(0, Build.rank(v)).toArray();
+  }
+
   // ---- losses
 
   /** Reduces as PyTorch numbers it: 0 for not at all, 1 for the mean, 2 for the sum. */
   private static Value reduced(Call c, Value each) {
     int how = c.integer("reduction", 1);
-    int[] axes = new int[Build.rank(each)];
-    Arrays.setAll(axes, i -> i);
+    int[] axes = allAxes(each);
     return how == 0 || axes.length == 0
         ? each
         : c.b.reduce(how == 1 ? OpKind.MEAN : OpKind.SUM, each, false, axes);
   }
 
   private static void loss(Call c, UnaryOperator<Value> of) {
-    Value difference = c.b.sub(c.operand("self", ElementType.FLOAT32), real(c, "target"));
+    Value difference = c.b.sub(real(c, "self"), real(c, "target"));
     c.out(reduced(c, of.apply(difference)));
   }
 
@@ -124,8 +128,7 @@ final class CompositeOps {
       throw new Refusal("weights or smoothing of class probabilities", "compute the loss outside");
     }
     Value each = c.b.mul(c.b.reduce(OpKind.SUM, c.b.mul(log, target), false, classes), -1);
-    int samples = c.integer("reduction", 1) == 1 && Build.rank(each) == 0 ? 0 : Build.rank(each);
-    c.out(samples == 0 ? each : reduced(c, each));
+    c.out(reduced(c, each));
   }
 
   /** The negative logarithms of the classes that are named. */
@@ -159,8 +162,7 @@ final class CompositeOps {
       c.out(each);
       return;
     }
-    int[] axes = new int[rank - 1];
-    Arrays.setAll(axes, i -> i);
+    int[] axes = allAxes(each);
     Value sum = c.b.reduce(OpKind.SUM, each, false, axes);
     c.out(how == 2 ? sum : c.b.div(sum, c.b.reduce(OpKind.SUM, counts, false, axes)));
   }
@@ -202,9 +204,7 @@ final class CompositeOps {
       throw new Refusal("a distance of order " + c.real("p", 2), "use the Euclidean one");
     }
     Value squares = c.b.square(c.b.sub(real(c, "self"), real(c, "other")));
-    int[] axes = new int[Build.rank(squares)];
-    Arrays.setAll(axes, i -> i);
-    c.out(Functions.sqrt(c.b, c.b.reduce(OpKind.SUM, squares, false, axes)));
+    c.out(Functions.sqrt(c.b, c.b.reduce(OpKind.SUM, squares, false, allAxes(squares))));
   }
 
   private static void differences(Call c) {
