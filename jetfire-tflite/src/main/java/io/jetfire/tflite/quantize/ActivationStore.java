@@ -15,6 +15,8 @@ import java.util.Map;
 
 /** One tensor of every sample, kept in a file so that the heap does not grow with the samples. */
 final class ActivationStore implements AutoCloseable {
+  private static final int PIECE_BYTES = 1 << 18;
+
   private record Entry(TensorType type, int[] shape, long position, int bytes) {}
 
   private final Path file;
@@ -100,9 +102,11 @@ final class ActivationStore implements AutoCloseable {
   }
 
   private void write(ByteBuffer data, long position) {
+    int end = data.limit();
     long at = position;
     try {
-      while (data.hasRemaining()) {
+      while (data.position() < end) {
+        data.limit(Math.min(end, data.position() + PIECE_BYTES));
         at += channel.write(data, at);
       }
     } catch (IOException e) {
@@ -137,19 +141,43 @@ final class ActivationStore implements AutoCloseable {
     return entry(index).shape().clone();
   }
 
+  /** Copies a part of the tensor of a sample, as {@link TensorScan.Source#read}. */
+  int read(int index, long position, ByteBuffer target) {
+    Entry entry = entry(index);
+    if (position >= entry.bytes()) {
+      return -1;
+    }
+    int end = target.limit();
+    int count = (int) Math.min(target.remaining(), entry.bytes() - position);
+    target.limit(target.position() + count);
+    read(target, entry.position() + position);
+    target.limit(end);
+    return count;
+  }
+
   Tensor get(int index) {
     Entry entry = entry(index);
     ByteBuffer data = ByteBuffer.allocate(entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    read(data, entry.position());
+    return Tensor.of(entry.type(), data.flip(), entry.shape());
+  }
+
+  /** Fills a buffer, in pieces: the platform keeps a copy of as many bytes as are read at once. */
+  private void read(ByteBuffer target, long position) {
+    int end = target.limit();
+    long at = position;
     try {
-      while (data.hasRemaining()) {
-        if (channel.read(data, entry.position() + data.position()) < 0) {
+      while (target.position() < end) {
+        target.limit(Math.min(end, target.position() + PIECE_BYTES));
+        int count = channel.read(target, at);
+        if (count < 0) {
           throw new IOException("the file ended early");
         }
+        at += count;
       }
     } catch (IOException e) {
       throw failed("read", file, e);
     }
-    return Tensor.of(entry.type(), data.flip(), entry.shape());
   }
 
   @Override

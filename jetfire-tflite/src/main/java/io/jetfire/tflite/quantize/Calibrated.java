@@ -89,10 +89,16 @@ final class Calibrated {
       this.inputs = inputs;
       this.outputs = outputs;
       this.samples = samples;
+      List<WindowMeans.Scratch> scratches = new ArrayList<>();
       means.forEach(
-          (op, m) ->
-              sums.computeIfAbsent(fed(op), v -> new LinkedHashMap<>())
-                  .put(m, new WindowMeans.Sums(m)));
+          (op, m) -> {
+            Map<WindowMeans, WindowMeans.Sums> readers =
+                sums.computeIfAbsent(fed(op), v -> new LinkedHashMap<>());
+            if (readers.size() == scratches.size()) {
+              scratches.add(new WindowMeans.Scratch());
+            }
+            readers.put(m, new WindowMeans.Sums(m, scratches.get(readers.size())));
+          });
     }
 
     private List<WindowMeans.Sums> readers(Value v, int sample) {

@@ -147,8 +147,18 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     Parallel.run(
         wanted.length,
         (share, shares) -> {
+          double[][] powers = new double[256][];
+          int[] levels = new int[0];
           for (int r = share; r < wanted.length; r += shares) {
-            errors[r] = softmaxError(rows.get(r), wanted[r], beta, p);
+            float[] row = rows.get(r);
+            if (levels.length != row.length) {
+              levels = new int[row.length];
+            }
+            int largest = quantize(row, p, levels);
+            if (powers[largest] == null) {
+              powers[largest] = powers(p, beta, largest);
+            }
+            errors[r] = softmaxError(levels, powers[largest], wanted[r]);
           }
         });
     double sum = 0;
@@ -158,15 +168,34 @@ final class ParameterChooser implements ActivationPlan.Chooser {
     return sum;
   }
 
-  private static double softmaxError(float[] row, double[] wanted, float beta, Parameters p) {
-    double[] q = new double[row.length];
-    for (int i = 0; i < q.length; i++) {
-      q[i] = p.dequantize(p.quantize(row[i]));
+  /** Counts levels from 0 and returns the largest one. */
+  private static int quantize(float[] row, Parameters p, int[] levels) {
+    int largest = 0;
+    for (int i = 0; i < row.length; i++) {
+      levels[i] = p.quantize(row[i]) + 128;
+      largest = Math.max(largest, levels[i]);
     }
-    double[] got = softmax(q, beta);
+    return largest;
+  }
+
+  /** What a softmax adds up, for every level that is not above the largest one. */
+  private static double[] powers(Parameters p, float beta, int largest) {
+    double max = p.dequantize(largest - 128);
+    double[] powers = new double[largest + 1];
+    for (int i = 0; i < powers.length; i++) {
+      powers[i] = Math.exp(beta * (p.dequantize(i - 128) - max));
+    }
+    return powers;
+  }
+
+  private static double softmaxError(int[] levels, double[] powers, double[] wanted) {
+    double total = 0;
+    for (int level : levels) {
+      total += powers[level];
+    }
     double sum = 0;
-    for (int i = 0; i < got.length; i++) {
-      double d = got[i] - wanted[i];
+    for (int i = 0; i < levels.length; i++) {
+      double d = powers[levels[i]] / total - wanted[i];
       sum += d * d;
     }
     return sum;

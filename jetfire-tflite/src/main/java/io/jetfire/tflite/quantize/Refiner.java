@@ -110,34 +110,12 @@ final class Refiner {
     }
     try (Walker seen = new Walker(target, runner, calibrated.sampled())) {
       for (Layer layer : fitted) {
-        seen.advance(layer.input());
-        WindowMeans means = seenMeans(layer, seen);
+        WindowMeans means = seen.means(layer.input(), layer.floatOp());
         WindowMeans meant = calibrated.means(layer.floatOp()).orElseThrow();
         fit(layer, target, new Fed(WindowMeans.statistics(means, meant), null));
       }
     }
     return true;
-  }
-
-  /** Sums up two halves at once; always the same ones, so that sums come out the same. */
-  private static WindowMeans seenMeans(Layer layer, Walker seen) {
-    WindowMeans even = WindowMeans.of(layer.floatOp()).orElseThrow();
-    WindowMeans odd = WindowMeans.of(layer.floatOp()).orElseThrow();
-    Parallel.run(
-        2,
-        (share, shares) -> {
-          WindowMeans.Sums sums = new WindowMeans.Sums(even);
-          for (int half = share; half < 2; half += shares) {
-            for (int s = half; s < seen.samples(); s += 2) {
-              float[] values = seen.read(layer.input(), s);
-              sums.start();
-              sums.take(values, values.length);
-              (half == 0 ? even : odd).add(sums);
-            }
-          }
-        });
-    even.add(odd);
-    return even;
   }
 
   private static boolean isFitted(Layer layer) {

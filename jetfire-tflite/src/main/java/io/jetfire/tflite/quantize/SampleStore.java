@@ -5,6 +5,7 @@ import io.jetfire.DataException;
 import io.jetfire.Sample;
 import io.jetfire.Tensor;
 import io.jetfire.TensorSpec;
+import io.jetfire.TensorType;
 import io.jetfire.spi.ConverterBackend;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
   private final List<ActivationStore> inputs = new ArrayList<>();
   private final List<String> ids = new ArrayList<>();
   private final List<String> constant = new ArrayList<>();
+  private final TensorScan scan = new TensorScan();
   private final int[] chosen;
 
   private SampleStore(int[] chosen) {
@@ -87,7 +89,7 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
                 + "; check the preprocessing");
       }
       if (t.type().isFloat()) {
-        varies |= check(sample, spec, t.toFloatArray());
+        varies |= check(sample, spec, t);
       } else {
         varies = true;
       }
@@ -99,7 +101,15 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
     }
   }
 
-  private static boolean check(Sample sample, TensorSpec spec, float[] values) {
+  /** Whether the values of a tensor differ. */
+  private boolean check(Sample sample, TensorSpec spec, Tensor tensor) {
+    if (tensor.type() == TensorType.FLOAT32) {
+      scan.scan(TensorScan.source(tensor), tensor.elementCount(), 0, 0, List.of());
+      if (scan.nonFinite == 0) {
+        return tensor.elementCount() <= 1 || scan.min < scan.max;
+      }
+    }
+    float[] values = tensor.toFloatArray();
     boolean varies = false;
     for (int i = 0; i < values.length; i++) {
       if (!Float.isFinite(values[i])) {

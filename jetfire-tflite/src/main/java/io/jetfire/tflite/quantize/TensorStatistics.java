@@ -23,10 +23,14 @@ final class TensorStatistics {
   private final float[] halfMax = {Float.NEGATIVE_INFINITY, Float.NEGATIVE_INFINITY};
   private long total;
   private long counted;
+
+  /** Those counted that are not zero. */
+  private long inBins;
+
   private long nonFinite;
 
   /** Bin i covers [(i − HALF)·width, (i − HALF + 1)·width). */
-  private final long[] bins = new long[BINS];
+  private final int[] bins = new int[BINS];
 
   private float width;
   private final float[] channelMin;
@@ -74,7 +78,7 @@ final class TensorStatistics {
       halfMax[sample & 1] = Math.max(halfMax[sample & 1], scan.max);
       grow(Math.max(Math.abs(scan.min), Math.abs(scan.max)));
     }
-    count(scan.picked, scan.picks);
+    count(scan);
     for (int c = 0; c < channelMin.length; c++) {
       channelMin[c] = Math.min(channelMin[c], scan.channelMin[c]);
       channelMax[c] = Math.max(channelMax[c], scan.channelMax[c]);
@@ -83,18 +87,29 @@ final class TensorStatistics {
     }
   }
 
-  private void count(float[] values, int n) {
-    float inverse = width == 0 ? 0 : 1 / width;
-    for (int i = 0; i < n; i++) {
-      float v = values[i];
-      if (v == 0) {
-        counted++;
-      } else if (Float.isFinite(v)) {
-        int bin = (int) (HALF + v * inverse);
-        bins[Math.max(0, Math.min(BINS - 1, bin))]++;
-        counted++;
-      }
+  private void count(TensorScan scan) {
+    // Bins hold 31 bits; after two thousand million values, more change nothing.
+    if (counted > Integer.MAX_VALUE - scan.picks) {
+      return;
     }
+    int zeros = 0;
+    int finite = 0;
+    float inverse = width == 0 ? 0 : 1 / width;
+    for (int i = 0; i < scan.picks; i++) {
+      float v = scan.picked[i];
+      if (scan.nonFinite > 0 && !Float.isFinite(v)) {
+        continue;
+      }
+      // Without a branch on zero, which half of all values are after a ReLU.
+      zeros += v == 0 ? 1 : 0;
+      int bin = (int) (HALF + v * inverse);
+      bins[Math.max(0, Math.min(BINS - 1, bin))]++;
+      finite++;
+    }
+    counted += finite;
+    inBins += finite;
+    bins[HALF] -= zeros;
+    inBins -= zeros;
   }
 
   private void grow(float magnitude) {
@@ -231,18 +246,27 @@ final class TensorStatistics {
    */
   double meanSquaredError(double lo, double hi, int levels) {
     double step = (hi - lo) / levels;
-    double rounding = step * step / 12;
-    double sum = 0;
-    for (int i = 0; i < BINS; i++) {
-      long n = bins[i];
-      if (n == 0) {
-        continue;
-      }
-      double center = (i - HALF + 0.5) * width;
-      double beyond = center > hi ? center - hi : center < lo ? lo - center : 0;
-      sum += n * (beyond > step / 2 ? beyond * beyond : rounding);
+    double clipped = 0;
+    long outside = 0;
+    // Of the bins inside nothing but the number counts.
+    for (int i = BINS - 1; i >= 0 && beyond(i, lo, hi) > step / 2; i--) {
+      double beyond = beyond(i, lo, hi);
+      clipped += bins[i] * (beyond * beyond);
+      outside += bins[i];
     }
-    return counted == 0 ? 0 : sum / counted;
+    for (int i = 0; i < BINS && beyond(i, lo, hi) > step / 2; i++) {
+      double beyond = beyond(i, lo, hi);
+      clipped += bins[i] * (beyond * beyond);
+      outside += bins[i];
+    }
+    double rounding = step * step / 12;
+    return counted == 0 ? 0 : (clipped + (inBins - outside) * rounding) / counted;
+  }
+
+  /** How far the middle of a bin lies outside a range. */
+  private double beyond(int bin, double lo, double hi) {
+    double center = (bin - HALF + 0.5) * width;
+    return center > hi ? center - hi : center < lo ? lo - center : 0;
   }
 
   /**

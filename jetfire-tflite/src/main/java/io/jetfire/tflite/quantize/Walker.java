@@ -1,5 +1,7 @@
 package io.jetfire.tflite.quantize;
 
+import static java.util.Objects.requireNonNull;
+
 import io.jetfire.Tensor;
 import io.jetfire.TensorType;
 import io.jetfire.tflite.graph.Op;
@@ -14,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Executes a subgraph piece by piece over all samples, each operator once.
@@ -28,6 +32,7 @@ final class Walker implements AutoCloseable {
   private final GraphRunner runner;
   private final int samples;
   private final Map<Value, ActivationStore> stores = new IdentityHashMap<>();
+  private final List<ByteBuffer> buffers = new ArrayList<>();
   private final Set<Op> done = Collections.newSetFromMap(new IdentityHashMap<>());
 
   /**
@@ -53,9 +58,34 @@ final class Walker implements AutoCloseable {
    * Executes what a value depends on; afterwards it can be read until its consumers are executed.
    */
   void advance(Value value) {
-    if (stores.containsKey(value) || value.isConstant()) {
-      return;
+    if (!stores.containsKey(value) && !value.isConstant()) {
+      execute(value, Optional.empty());
     }
+  }
+
+  /**
+   * Sums up what a layer is fed with; executes what that depends on, if that was not done yet.
+   *
+   * @param value the layer's input
+   * @param layer as {@link WindowMeans#of} takes it
+   */
+  WindowMeans means(Value value, Op layer) {
+    WindowMeans means = WindowMeans.of(layer).orElseThrow();
+    if (!stores.containsKey(value)) {
+      execute(value, Optional.of(means));
+      return means;
+    }
+    RealSums sums = new RealSums(value, means);
+    ActivationStore store = store(value);
+    for (int s = 0; s < samples; s++) {
+      int sample = s;
+      sums.all((position, target) -> store.read(sample, position, target), buffer(0));
+      means.add(sums.sums());
+    }
+    return means;
+  }
+
+  private void execute(Value value, Optional<WindowMeans> means) {
     Set<Op> needed = new HashSet<>();
     collect(value, needed);
     List<Op> ops = subgraph.ops().stream().filter(needed::contains).toList();
@@ -76,6 +106,7 @@ final class Walker implements AutoCloseable {
         }
       }
     }
+    AtomicInteger viewers = new AtomicInteger();
     List<ActivationStore> made = new ArrayList<>();
     for (Value v : outputs) {
       ActivationStore store = new ActivationStore(runner.folder());
@@ -86,13 +117,16 @@ final class Walker implements AutoCloseable {
         Segments.extract(ops, inputs, outputs),
         runner,
         new Stored(inputs.stream().map(this::store).toList(), samples),
-        0,
+        1,
         () -> {
-          ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+          ByteBuffer buffer = buffer(viewers.getAndIncrement());
+          RealSums sums = means.map(m -> new RealSums(value, m)).orElse(null);
           return (sample, in, running, order) -> {
             for (int o = 0; o < made.size(); o++) {
-              keep(outputs.get(o), made.get(o), sample, running, o, buffer);
+              RealSums watched = outputs.get(o) == value ? sums : null;
+              keep(outputs.get(o), made.get(o), sample, running, o, buffer, watched);
             }
+            means.ifPresent(m -> order.inTurn(0, sample, () -> m.add(requireNonNull(sums).sums())));
           };
         });
     done.addAll(ops);
@@ -105,7 +139,9 @@ final class Walker implements AutoCloseable {
       int sample,
       GraphRunner.Running running,
       int output,
-      ByteBuffer buffer) {
+      ByteBuffer buffer,
+      @Nullable RealSums sums) {
+    TensorScan.Source source = (position, target) -> running.read(output, position, target);
     Optional<TensorType> type = v.type().tensorType();
     boolean kept =
         type.isPresent()
@@ -115,11 +151,22 @@ final class Walker implements AutoCloseable {
                 samples,
                 type.get(),
                 v.shape().standIn(),
-                (position, target) -> running.read(output, position, target),
-                buffer);
+                sums == null ? source : sums.start(source),
+                sums == null ? buffer : sums.fitting(buffer));
     if (!kept) {
       store.add(sample, running.output(output));
+      if (sums != null) {
+        sums.all(source, buffer);
+      }
     }
+  }
+
+  /** A buffer outside the heap for each thread, the same ones for all pieces. */
+  private synchronized ByteBuffer buffer(int thread) {
+    while (buffers.size() <= thread) {
+      buffers.add(ByteBuffer.allocateDirect(BUFFER_BYTES));
+    }
+    return buffers.get(thread);
   }
 
   /** What earlier pieces left in files. */

@@ -69,14 +69,6 @@ final class WindowMeans {
     positions += sample.images() * windows.perImage();
   }
 
-  /** Adds the samples of another one, of the same layer. */
-  void add(WindowMeans other) {
-    for (int i = 0; i < sums.length; i++) {
-      sums[i] += other.sums[i];
-    }
-    positions += other.positions;
-  }
-
   /** Whether a sample was added. */
   boolean isKnown() {
     return positions > 0;
@@ -104,38 +96,63 @@ final class WindowMeans {
     return means;
   }
 
+  /** Arrays that the readers of one tensor after the other use; for one thread. */
+  static final class Scratch {
+    private float[] lanes = new float[0];
+    private float[] line = new float[0];
+
+    private void reserve(int values) {
+      if (lanes.length < values) {
+        lanes = new float[values];
+        line = new float[values];
+      }
+    }
+  }
+
   /**
    * What one sample adds; for one thread.
    *
-   * <p>Columns that the same taps see are added up together, and so are rows: most are seen by all.
+   * <p>Whole lines are added up, as many as the same taps see one after the other; only then are
+   * columns that the same taps see added up.
    */
   static final class Sums implements TensorScan.Reader {
+    /** Lines that are added up in single precision. */
+    private static final int MOST_LINES = 128;
+
     private final Windows windows;
     private final int channels;
+    private final int unit;
     private final Kinds columns;
     private final Kinds rows;
-
-    /** Of the line that is being read, per kind of column. */
-    private final float[][] line;
+    private final Scratch scratch;
 
     /** Per kind of row and kind of column. */
     private final double[][][] sums;
 
-    private int x;
+    private int kind;
+    private int waiting;
     private long lines;
 
-    Sums(WindowMeans means) {
+    /**
+     * Starts.
+     *
+     * @param means what it is for
+     * @param scratch that of no other reader of the same tensor
+     */
+    Sums(WindowMeans means, Scratch scratch) {
       this.windows = means.windows;
       this.channels = windows.channels();
+      this.unit = windows.width() * channels;
       this.columns = new Kinds(windows.width(), windows.kernelWidth(), windows::seesColumn);
       this.rows = new Kinds(windows.height(), windows.kernelHeight(), windows::seesRow);
-      this.line = new float[columns.seen.size()][channels];
+      this.scratch = scratch;
       this.sums = new double[rows.seen.size()][columns.seen.size()][channels];
     }
 
+    /** A line of the tensor. */
     @Override
     public int unit() {
-      return channels;
+      return unit;
     }
 
     @Override
@@ -145,43 +162,53 @@ final class WindowMeans {
           Arrays.fill(s, 0);
         }
       }
-      for (float[] l : line) {
-        Arrays.fill(l, 0);
-      }
-      x = 0;
+      scratch.reserve(unit);
+      Arrays.fill(scratch.lanes, 0, unit, 0);
+      waiting = 0;
       lines = 0;
     }
 
     @Override
     public void take(float[] values, int count) {
-      for (int from = 0; from + channels <= count; from += channels) {
-        add(line[columns.of[x]], values, from);
-        if (++x == columns.of.length) {
-          endOfLine();
+      for (int from = 0; from + unit <= count; from += unit) {
+        int next = rows.of[(int) (lines % rows.of.length)];
+        if (next != kind || waiting == MOST_LINES) {
+          addLines();
         }
+        kind = next;
+        float[] line = values;
+        if (from > 0) {
+          // Without an offset, the addition is done in vectors.
+          System.arraycopy(values, from, scratch.line, 0, unit);
+          line = scratch.line;
+        }
+        add(scratch.lanes, line, unit);
+        waiting++;
+        lines++;
       }
     }
 
-    private static void add(float[] sum, float[] values, int from) {
-      for (int c = 0; c < sum.length; c++) {
-        sum[c] += values[from + c];
+    private static void add(float[] sum, float[] values, int count) {
+      for (int i = 0; i < count; i++) {
+        sum[i] += values[i];
       }
     }
 
-    private void endOfLine() {
-      double[][] to = sums[rows.of[(int) (lines % rows.of.length)]];
-      for (int k = 0; k < line.length; k++) {
-        addAndClear(to[k], line[k]);
+    private void addLines() {
+      if (waiting == 0) {
+        return;
       }
-      x = 0;
-      lines++;
-    }
-
-    private static void addAndClear(double[] sum, float[] values) {
-      for (int c = 0; c < sum.length; c++) {
-        sum[c] += values[c];
-        values[c] = 0;
+      float[] lanes = scratch.lanes;
+      int from = 0;
+      for (int column : columns.of) {
+        double[] to = sums[kind][column];
+        for (int c = 0; c < channels; c++) {
+          to[c] += lanes[from + c];
+        }
+        from += channels;
       }
+      Arrays.fill(lanes, 0, unit, 0);
+      waiting = 0;
     }
 
     private long images() {
@@ -190,11 +217,12 @@ final class WindowMeans {
 
     /** Adds what every tap saw, as {@code [tap][channel]}. */
     private void addTo(double[] taps) {
+      addLines();
       for (int ky = 0; ky < windows.kernelHeight(); ky++) {
         for (int kx = 0; kx < windows.kernelWidth(); kx++) {
           int at = (ky * windows.kernelWidth() + kx) * channels;
           for (int r = 0; r < sums.length; r++) {
-            for (int k = 0; k < line.length; k++) {
+            for (int k = 0; k < columns.seen.size(); k++) {
               if (rows.seen.get(r).get(ky) && columns.seen.get(k).get(kx)) {
                 for (int c = 0; c < channels; c++) {
                   taps[at + c] += sums[r][k][c];

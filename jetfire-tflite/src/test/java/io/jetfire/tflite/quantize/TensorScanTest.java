@@ -1,6 +1,7 @@
 package io.jetfire.tflite.quantize;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.jetfire.Tensor;
 import java.util.List;
@@ -81,15 +82,20 @@ class TensorScanTest {
     for (int c = 0; c < channels; c++) {
       float least = Float.POSITIVE_INFINITY;
       float most = Float.NEGATIVE_INFINITY;
-      float sum = 0;
+      double sum = 0;
+      double magnitudes = 0;
+      double squares = 0;
       for (int i = c; i < values.length; i += channels) {
         least = Math.min(least, values[i]);
         most = Math.max(most, values[i]);
         sum += values[i];
+        magnitudes += Math.abs(values[i]);
+        squares += (double) values[i] * values[i];
       }
       assertThat(scan.channelMin[c]).isEqualTo(least);
       assertThat(scan.channelMax[c]).isEqualTo(most);
-      assertThat(scan.channelSum[c]).isEqualTo(sum);
+      assertThat(scan.channelSum[c]).isCloseTo(sum, within(1e-6 * magnitudes));
+      assertThat(scan.channelSquares[c]).isCloseTo(squares, within(1e-6 * squares));
     }
   }
 }

@@ -78,7 +78,7 @@ class WindowMeansTest {
 
   private void check(Op op, Value weights, int... shape) {
     WindowMeans means = WindowMeans.of(op).orElseThrow();
-    WindowMeans.Sums sums = new WindowMeans.Sums(means);
+    WindowMeans.Sums sums = new WindowMeans.Sums(means, new WindowMeans.Scratch());
     TensorScan scan = new TensorScan();
     Windows windows = Windows.of(op, shape, weights);
     double[] expected = new double[windows.taps() * windows.channels()];

@@ -72,8 +72,12 @@ public final class NativeInterpreter implements EngineSession {
     private @Nullable TensorInfo info;
     private boolean filled;
 
+    /** The data of an output, once they were found to be as long as its shape says. */
+    private @Nullable ByteBuffer checked;
+
     void forget() {
       data = null;
+      checked = null;
       info = null;
     }
 
@@ -567,9 +571,14 @@ public final class NativeInterpreter implements EngineSession {
   private ByteBuffer outputData(int output) {
     Edge edge = edge(outputs, output, "output");
     ensureAllocated();
-    TensorInfo info = info(edge);
-    check(info);
-    return info.bytes() == 0 ? EMPTY : data(edge);
+    ByteBuffer data = edge.checked;
+    if (data == null) {
+      TensorInfo info = info(edge);
+      check(info);
+      data = info.bytes() == 0 ? EMPTY : data(edge);
+      edge.checked = data;
+    }
+    return data;
   }
 
   @Override
@@ -587,8 +596,15 @@ public final class NativeInterpreter implements EngineSession {
 
   @Override
   public int read(int output, long position, ByteBuffer target) {
-    return exclusively(
-        () -> Tensors.read(outputData(output).duplicate().clear(), position, target));
+    if (!lock.tryLock()) {
+      throw inUse();
+    }
+    try {
+      checkOpen();
+      return Tensors.read(outputData(output), position, target);
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override

@@ -74,17 +74,19 @@ final class Tensors {
   }
 
   /**
-   * Copies the bytes of one buffer from a position on into another, as far as there are some.
+   * Copies the bytes of one buffer, whatever its position and limit, from a position on into
+   * another, as far as there are some.
    *
    * @return how many were copied, or -1 if there are none at the position
    */
   static int read(ByteBuffer data, long position, ByteBuffer target) {
-    long left = data.remaining() - position;
+    long left = data.capacity() - position;
     if (position < 0 || left <= 0) {
       return -1;
     }
     int count = (int) Math.min(left, target.remaining());
-    target.put(data.slice(data.position() + (int) position, count));
+    int at = target.position();
+    target.put(at, data, (int) position, count).position(at + count);
     return count;
   }
 
