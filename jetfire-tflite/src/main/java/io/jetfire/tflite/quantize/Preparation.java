@@ -19,6 +19,9 @@ import java.util.Optional;
  * Brings a float subgraph into the form that is quantized best, without changing what it computes.
  */
 final class Preparation {
+  /** How many weights a merged layer may have, relative to the two that it replaces. */
+  private static final double MOST_MERGED = 1.5;
+
   private Preparation() {}
 
   /** Turns constants that are stored in fewer bits, and dequantized at once, into float ones. */
@@ -81,6 +84,107 @@ final class Preparation {
         .filter(a -> a.isQuantized() && !a.isPerChannel())
         .filter(a -> q.type() == ElementType.INT8 || q.type() == ElementType.INT16)
         .map(a -> new Parameters(q.type(), a.scale(0), (int) a.zeroPoint(0)));
+  }
+
+  /**
+   * Merges a layer without an activation into the one that alone reads it, where that takes few
+   * more multiplications: the tensor between them, and its rounding, is gone.
+   *
+   * @param given parameters that tensors came with; those are kept
+   * @return how many were merged
+   */
+  static int mergeLayers(Subgraph subgraph, Selection selection, Map<Value, Parameters> given) {
+    int merged = 0;
+    for (Op second : List.copyOf(subgraph.ops())) {
+      Optional<Op> first = linearBefore(second).filter(op -> !given.containsKey(op.output(0)));
+      if (first.isPresent()
+          && selection.precision(second) == Precision.FULL_INTEGER
+          && selection.precision(first.get()) == Precision.FULL_INTEGER) {
+        merge(subgraph, first.get(), second);
+        merged++;
+      }
+    }
+    subgraph.removeDead();
+    return merged;
+  }
+
+  /** The layer whose outputs a layer adds up, position by position, if nobody else reads them. */
+  private static Optional<Op> linearBefore(Op second) {
+    if (!isPointwise(second)) {
+      return Optional.empty();
+    }
+    Value between = second.input(0);
+    return between
+        .producer()
+        .filter(op -> op.kind() == second.kind() && Rewriter.isLayer(op))
+        .filter(op -> op.activation() == Activation.NONE && op.input(1).useCount() == 1)
+        .filter(op -> between.useCount() == 1 && !between.isOutput())
+        .filter(op -> LayerWeights.outputs(op.kind(), op.input(1)) == inputs(second))
+        .filter(
+            op -> {
+              double outputs = LayerWeights.outputs(second.kind(), second.input(1));
+              double both = elements(op) + elements(second);
+              return outputs * inputs(op) <= MOST_MERGED * both;
+            });
+  }
+
+  private static boolean isPointwise(Op op) {
+    if (!Rewriter.isLayer(op) || op.input(1).useCount() != 1) {
+      return false;
+    }
+    if (op.kind() == OpKind.FULLY_CONNECTED) {
+      return true;
+    }
+    Shape weights = op.input(1).shape();
+    return op.kind() == OpKind.CONV_2D
+        && weights.dim(1) == 1
+        && weights.dim(2) == 1
+        && op.integer("stride_h") == 1
+        && op.integer("stride_w") == 1;
+  }
+
+  private static double elements(Op layer) {
+    return layer.input(1).shape().elementCount();
+  }
+
+  private static int inputs(Op layer) {
+    return (int) elements(layer) / LayerWeights.outputs(layer.kind(), layer.input(1));
+  }
+
+  private static void merge(Subgraph subgraph, Op first, Op second) {
+    OpKind kind = second.kind();
+    float[][] a = LayerWeights.rows(kind, first.input(1));
+    float[][] b = LayerWeights.rows(kind, second.input(1));
+    Optional<float[]> inner = first.optionalInput(2).map(Value::floats);
+    Optional<float[]> outer = second.optionalInput(2).map(Value::floats);
+    float[][] weights = new float[b.length][inputs(first)];
+    float[] bias = new float[b.length];
+    for (int o = 0; o < b.length; o++) {
+      double[] row = new double[weights[o].length];
+      double shift = outer.isPresent() ? outer.get()[o] : 0;
+      for (int r = 0; r < a.length; r++) {
+        for (int i = 0; i < row.length; i++) {
+          row[i] += (double) b[o][r] * a[r][i];
+        }
+        shift += inner.isPresent() ? (double) b[o][r] * inner.get()[r] : 0;
+      }
+      for (int i = 0; i < row.length; i++) {
+        weights[o][i] = (float) row[i];
+      }
+      bias[o] = (float) shift;
+    }
+    int[] shape = first.input(1).shape().dims();
+    shape[0] = b.length;
+    String name = second.input(1).name() + "_merged";
+    Op merged =
+        first
+            .copyAttributes()
+            .set("fused_activation_function", second.activation())
+            .inputs(
+                first.input(0),
+                subgraph.addConstant(name, Shape.of(shape), LayerWeights.flatten(kind, weights)),
+                subgraph.addConstant(name + "_bias", Shape.of(b.length), bias));
+    subgraph.replace(second, merged);
   }
 
   /**

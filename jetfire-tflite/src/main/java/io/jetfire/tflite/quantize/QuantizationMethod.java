@@ -22,6 +22,11 @@ public enum QuantizationMethod {
    */
   POOL_TO_MEAN,
   /**
+   * Merges a layer without an activation into the one that alone reads it, where that takes few
+   * more multiplications (8-bit activations).
+   */
+  MERGE_LAYERS,
+  /**
    * Chooses ranges of activations by their mean squared error instead of their extremes (8-bit
    * activations).
    */
@@ -33,6 +38,16 @@ public enum QuantizationMethod {
    * activations).
    */
   EQUALIZATION,
+  /**
+   * Gives weights a second part of 8 bits in the layers that make most of the error for few
+   * multiplications (16-bit activations).
+   */
+  WEIGHT_SPLIT,
+  /**
+   * Leaves activations float, and weights small, in the layers that make most of the error for few
+   * multiplications (dynamic range, with calibration samples).
+   */
+  FLOAT_ACTIVATIONS,
   /** Rounds weights one after the other, carrying each error over to correlated weights. */
   ERROR_FEEDBACK,
   /** Aims weights at the float layer's outputs, given what the quantized network feeds. */

@@ -11,6 +11,7 @@ import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
+import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
@@ -27,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -78,8 +80,26 @@ public final class Quantizer {
     this.methods = QuantizationMethod.without(recipe.withoutMethods());
   }
 
-  /** A subgraph and what calibration saw of it. */
-  private record Seen(Graph graph, Calibrated calibrated, boolean equalized) {}
+  /**
+   * A graph and what calibration saw of it.
+   *
+   * @param parts from layers with what rounding left to those with rounded weights
+   * @param precisions of operators that do not get what the recipe says
+   */
+  private record Seen(
+      Graph graph,
+      Calibrated calibrated,
+      boolean equalized,
+      Map<Op, Op> parts,
+      Map<Op, Precision> precisions) {}
+
+  /**
+   * Layers that get more precision than the recipe asks for, as positions among the operators.
+   *
+   * @param split in two parts
+   * @param floats with float activations
+   */
+  private record Refined(List<Integer> split, List<Integer> floats) {}
 
   /**
    * Quantizes a graph.
@@ -137,7 +157,7 @@ public final class Quantizer {
                         r.precision() == Precision.DYNAMIC_RANGE
                             || r.precision() == Precision.WEIGHT_ONLY);
     if (calibration.isEmpty() || !fits) {
-      Built built = build(base, null, Map.of(), methods, notes);
+      Built built = build(base, null, Map.of(), Map.of(), methods, notes);
       return finish(built, List.of(), OptionalDouble.empty(), 0);
     }
     ModelRuntime runtime =
@@ -192,13 +212,22 @@ public final class Quantizer {
         done.add(replaced + " global average pooling(s) turned into means");
       }
     }
-    boolean integer = selection.anyInteger();
+    if (methods.contains(QuantizationMethod.MERGE_LAYERS)) {
+      int merged = Preparation.mergeLayers(base.main(), selection, given);
+      if (merged > 0) {
+        done.add(merged + " linear layer(s) merged into the next");
+        selection = Selection.of(base.main(), recipe, target, new ArrayList<>());
+      }
+    }
+    Selection selected = selection;
+    boolean integer = selected.anyInteger();
     try (SampleStore samples = load(base, calibration, runner)) {
       checkSamples(samples);
       Candidate only = forced;
       List<Candidate> candidates = only != null ? List.of(only) : candidates(samples.size());
       Candidate chosen = candidates.get(0);
       OptionalDouble heldBack = OptionalDouble.empty();
+      Refined refined = refined(base, selected, runner, samples, done);
       // Ranges are those of all samples throughout: weights alone are fitted without those held
       // back.
       Map<Boolean, Seen> prepared = new HashMap<>();
@@ -208,12 +237,12 @@ public final class Quantizer {
         SampleStore train = samples.part(rest);
         SampleStore test = samples.part(held);
         double best = Double.NEGATIVE_INFINITY;
-        boolean narrow = selection.any(Precision.FULL_INTEGER);
+        boolean narrow = selected.any(Precision.FULL_INTEGER);
         Set<Candidate> tried = new LinkedHashSet<>();
         for (Candidate c : candidates) {
           Seen seen =
               prepared.computeIfAbsent(
-                  c.equalize(), e -> prepare(base, e, selection, runner, samples));
+                  c.equalize(), e -> prepare(base, e, refined, selected, runner, samples));
           if (!tried.add(c.effective(seen.equalized(), narrow))) {
             continue;
           }
@@ -234,7 +263,7 @@ public final class Quantizer {
       }
       Seen seen =
           prepared.computeIfAbsent(
-              chosen.equalize(), e -> prepare(base, e, selection, runner, samples));
+              chosen.equalize(), e -> prepare(base, e, refined, selected, runner, samples));
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
         checkInputs(seen);
@@ -277,7 +306,7 @@ public final class Quantizer {
     if (candidate.ridge() == 0) {
       used.remove(QuantizationMethod.REGRESSION);
     }
-    new Refiner(used, candidate.ridge(), SEED)
+    new Refiner(used, candidate.ridge(), SEED, seen.parts())
         .refine(
             seen.graph().main(),
             built.graph().main(),
@@ -304,30 +333,81 @@ public final class Quantizer {
     return List.copyOf(all);
   }
 
-  private Seen prepare(
-      Graph base, boolean equalize, Selection selection, GraphRunner runner, SampleStore samples) {
-    Graph graph = base.copy();
-    boolean integer = selection.anyInteger();
-    boolean means = Refiner.meansSuffice(methods);
-    if (!integer && !equalize && !means) {
-      return new Seen(graph, Calibrated.none(), false);
+  /** Looks for layers where a little more work spares much of the error. */
+  private Refined refined(
+      Graph base, Selection selection, GraphRunner runner, SampleStore samples, List<String> done) {
+    if (!options.search() || samples.size() < LEAST_SAMPLES_TO_SEARCH) {
+      return new Refined(List.of(), List.of());
     }
-    Calibrated calibrated = Calibrated.run(graph.main(), runner, samples, equalize, means);
+    List<Integer> split = List.of();
+    List<Integer> floats = List.of();
+    if (methods.contains(QuantizationMethod.WEIGHT_SPLIT) && recipe.weightBits() == 8) {
+      split = NoisyLayers.choose(base, selection, Precision.INT16X8, target, runner, samples);
+    }
+    if (methods.contains(QuantizationMethod.FLOAT_ACTIVATIONS) && recipe.weightBits() == 8) {
+      floats =
+          NoisyLayers.choose(base, selection, Precision.DYNAMIC_RANGE, target, runner, samples);
+    }
+    describe(base, split, "Weights in two parts", done);
+    describe(base, floats, "Activations stay float", done);
+    return new Refined(split, floats);
+  }
+
+  private void describe(Graph base, List<Integer> layers, String what, List<String> done) {
+    if (!layers.isEmpty()) {
+      List<Op> ops = base.main().ops();
+      double all = ops.stream().mapToDouble(NoisyLayers::multiplications).sum();
+      double these =
+          layers.stream().mapToDouble(i -> NoisyLayers.multiplications(ops.get(i))).sum();
+      done.add(
+          String.format(
+              Locale.ROOT,
+              "%s in %d layer(s) with %.0f %% of the multiplications: %s",
+              what,
+              layers.size(),
+              100 * these / all,
+              layers.stream()
+                  .map(i -> WeightSplit.stem(ops.get(i).output(0)))
+                  .collect(Collectors.joining(", "))));
+    }
+  }
+
+  private Seen prepare(
+      Graph base,
+      boolean equalize,
+      Refined refined,
+      Selection selection,
+      GraphRunner runner,
+      SampleStore samples) {
+    Graph graph = base.copy();
+    boolean means = Refiner.meansSuffice(methods);
+    boolean watch = selection.anyInteger() || means;
+    Map<Op, Precision> precisions = new IdentityHashMap<>();
+    for (int i : refined.floats()) {
+      precisions.put(graph.main().ops().get(i), Precision.WEIGHT_ONLY);
+    }
+    Calibrated calibrated = Calibrated.none();
+    if (equalize || (watch && refined.split().isEmpty())) {
+      calibrated = Calibrated.run(graph.main(), runner, samples, equalize, means);
+    }
     int scaled = 0;
     if (equalize) {
       boolean narrow =
           selection.any(Precision.FULL_INTEGER) || selection.any(Precision.DYNAMIC_RANGE);
       scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
       graph.main().removeDead();
-      if (scaled > 0) {
-        // Nothing that was seen holds any more.
-        calibrated =
-            integer || means
-                ? Calibrated.run(graph.main(), runner, samples, false, means)
-                : Calibrated.none();
-      }
     }
-    return new Seen(graph, calibrated, scaled > 0);
+    Map<Op, Op> parts = WeightSplit.split(graph.main(), refined.split());
+    parts.forEach(
+        (fine, coarse) ->
+            List.of(fine, coarse, coarse.output(0).consumers().get(0))
+                .forEach(op -> precisions.put(op, Precision.INT16X8)));
+    if (scaled > 0 || !parts.isEmpty()) {
+      // Nothing that was seen holds any more.
+      calibrated =
+          watch ? Calibrated.run(graph.main(), runner, samples, false, means) : Calibrated.none();
+    }
+    return new Seen(graph, calibrated, scaled > 0, parts, precisions);
   }
 
   /** Parameters that the model came with, for the same tensors in a copy of the graph. */
@@ -348,7 +428,7 @@ public final class Quantizer {
     if (!candidate.rangeSearch()) {
       used.remove(QuantizationMethod.RANGE_SEARCH);
     }
-    return build(seen.graph(), seen.calibrated(), given, used, noted);
+    return build(seen.graph(), seen.calibrated(), seen.precisions(), given, used, noted);
   }
 
   /** A quantized graph and its layers. */
@@ -357,6 +437,7 @@ public final class Quantizer {
   private Built build(
       Graph source,
       @Nullable Calibrated calibrated,
+      Map<Op, Precision> precisions,
       Map<Value, Parameters> given,
       Set<QuantizationMethod> used,
       List<String> noted) {
@@ -367,6 +448,7 @@ public final class Quantizer {
       boolean main = i == 0;
       Recipe used2 = main || calibrated == null ? recipe : weightsAlone(noted);
       Selection selection = Selection.of(from, used2, target, noted);
+      precisions.forEach(selection::set);
       ActivationPlan plan = null;
       if (main && selection.anyInteger() && calibrated != null) {
         Floors floors = new Floors(calibrated);
@@ -531,7 +613,8 @@ public final class Quantizer {
     return sum / samples.size();
   }
 
-  private static List<Value> decisions(Subgraph subgraph) {
+  /** The outputs, or what goes into the softmax or logistic that makes them. */
+  static List<Value> decisions(Subgraph subgraph) {
     List<Value> found = new ArrayList<>();
     for (Value output : subgraph.outputs()) {
       Value v = output;
@@ -550,7 +633,7 @@ public final class Quantizer {
     return found;
   }
 
-  private static Graph upTo(Subgraph subgraph, List<Value> outputs) {
+  static Graph upTo(Subgraph subgraph, List<Value> outputs) {
     Graph graph = Segments.extract(subgraph.ops(), subgraph.inputs(), outputs);
     graph.main().removeDead();
     return graph;

@@ -10,6 +10,7 @@ import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -40,11 +41,19 @@ final class Refiner {
   private final Set<QuantizationMethod> methods;
   private final double ridge;
   private final long seed;
+  private final Map<Op, Op> parts;
 
-  Refiner(Set<QuantizationMethod> methods, double ridge, long seed) {
+  /**
+   * Prepares a fitting.
+   *
+   * @param parts from layers of the float subgraph that hold what rounding left to those that hold
+   *     the rounded weights, as {@link WeightSplit} makes them
+   */
+  Refiner(Set<QuantizationMethod> methods, double ridge, long seed, Map<Op, Op> parts) {
     this.methods = methods;
     this.ridge = ridge;
     this.seed = seed;
+    this.parts = parts;
   }
 
   boolean isNeeded() {
@@ -84,7 +93,8 @@ final class Refiner {
         }
         meant.advance(layer.floatInput());
         seen.advance(layer.input());
-        fit(layer, target, statistics(layer, meant, seen, seed + i));
+        Fed fed = statistics(layer.floatOp(), meant, seen, layer.input(), seed + i);
+        fit(layer, target, fed, first(layer, layers));
       }
     }
   }
@@ -104,7 +114,7 @@ final class Refiner {
    */
   private boolean correctBiases(
       Subgraph target, List<Layer> layers, Calibrated calibrated, GraphRunner runner) {
-    List<Layer> fitted = layers.stream().filter(Refiner::isFitted).toList();
+    List<Layer> fitted = layers.stream().filter(this::isFitted).toList();
     if (!fitted.stream().allMatch(l -> calibrated.means(l.floatOp()).isPresent())) {
       return false;
     }
@@ -112,14 +122,25 @@ final class Refiner {
       for (Layer layer : fitted) {
         WindowMeans means = seen.means(layer.input(), layer.floatOp());
         WindowMeans meant = calibrated.means(layer.floatOp()).orElseThrow();
-        fit(layer, target, new Fed(WindowMeans.statistics(means, meant), null));
+        Fed fed = new Fed(WindowMeans.statistics(means, meant), null);
+        fit(layer, target, fed, first(layer, layers));
       }
     }
     return true;
   }
 
-  private static boolean isFitted(Layer layer) {
-    return layer.op().kind() != OpKind.TRANSPOSE_CONV && !layer.floatInput().isConstant();
+  private boolean isFitted(Layer layer) {
+    return layer.op().kind() != OpKind.TRANSPOSE_CONV
+        && !layer.floatInput().isConstant()
+        && !parts.containsValue(layer.floatOp());
+  }
+
+  /** The layer with rounded weights that a layer adds to, or null. */
+  private @Nullable Layer first(Layer layer, List<Layer> layers) {
+    Op first = parts.get(layer.floatOp());
+    return first == null
+        ? null
+        : layers.stream().filter(l -> l.floatOp() == first).findFirst().orElseThrow();
   }
 
   /**
@@ -128,12 +149,20 @@ final class Refiner {
    * @param all over all samples
    * @param held over every fourth sample alone, or null if nothing is to be decided by them
    */
-  private record Fed(LayerStatistics all, @Nullable LayerStatistics held) {}
+  record Fed(LayerStatistics all, @Nullable LayerStatistics held) {}
 
-  private Fed statistics(Layer layer, Walker meant, Walker seen, long layerSeed) {
-    Op op = layer.floatOp();
+  /**
+   * Looks at what a layer is fed with.
+   *
+   * @param op the layer of the float network
+   * @param meant has come to the layer's input in the float network
+   * @param seen has come to the same layer's input, {@code seenInput}, in the quantized network
+   * @param layerSeed chooses rows
+   */
+  Fed statistics(Op op, Walker meant, Walker seen, Value seenInput, long layerSeed) {
+    Value meantInput = op.input(OperatorRules.activationInput(op.kind()));
     Value weights = op.input(OperatorRules.weightInput(op.kind()));
-    Windows windows = Windows.of(op, meant.shape(layer.floatInput(), 0), weights);
+    Windows windows = Windows.of(op, meant.shape(meantInput, 0), weights);
     int groups = Windows.groups(op, windows, weights);
     boolean regress = methods.contains(QuantizationMethod.REGRESSION);
     boolean second = regress || methods.contains(QuantizationMethod.ERROR_FEEDBACK);
@@ -152,9 +181,9 @@ final class Refiner {
     float[] s = new float[windows.taps() * windows.channels()];
     float[] m = new float[s.length];
     for (int i = 0; i < meant.samples(); i++) {
-      float[] meantValues = meant.read(layer.floatInput(), i);
-      float[] seenValues = seen.read(layer.input(), i);
-      Windows w = Windows.of(op, meant.shape(layer.floatInput(), i), weights);
+      float[] meantValues = meant.read(meantInput, i);
+      float[] seenValues = seen.read(seenInput, i);
+      Windows w = Windows.of(op, meant.shape(meantInput, i), weights);
       int positions = w.positions();
       boolean all = positions <= perSample;
       for (int p = 0; p < (all ? positions : perSample); p++) {
@@ -170,10 +199,15 @@ final class Refiner {
     return new Fed(statistics, held);
   }
 
-  private void fit(Layer layer, Subgraph target, Fed fed) {
+  private void fit(Layer layer, Subgraph target, Fed fed, @Nullable Layer first) {
     OpKind kind = layer.op().kind();
+    int w = OperatorRules.weightInput(kind);
+    float[][] own = LayerWeights.rows(kind, layer.floatOp().input(w));
     float[][] rows =
-        LayerWeights.rows(kind, layer.floatOp().input(OperatorRules.weightInput(kind)));
+        first == null
+            ? own
+            : WeightSplit.plus(own, LayerWeights.rows(kind, first.floatOp().input(w)));
+    float[][] others = first == null ? null : LayerWeights.rows(kind, first.weights());
     float[] bias =
         layer
             .floatOp()
@@ -192,7 +226,8 @@ final class Refiner {
             methods.contains(QuantizationMethod.BIAS_CORRECTION),
             ridge);
     float[] least = integer ? minimumScales(bias, layer.inputScale()) : new float[rows.length];
-    WeightFit.Fitted fitted = WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings);
+    WeightFit.Fitted fitted =
+        WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings, others);
     if (integer && overflows(fitted, layer.inputScale())) {
       // The correction moved a bias beyond what the first scale allows.
       fitted =
@@ -202,18 +237,19 @@ final class Refiner {
               fed.all(),
               fed.held(),
               minimumScales(fitted.bias(), layer.inputScale()),
-              settings);
+              settings,
+              others);
     }
     if (layer.bits() > 0) {
       layer.weights().data(pack(kind, fitted.integers(), layer.bits()));
       layer.weights().quantization(quantization(kind, fitted.scales()));
     } else if (regress && !weightsFixed) {
-      Value w =
+      Value constant =
           target.addConstant(
               layer.weights().name() + "_fitted",
               layer.weights().shape(),
               LayerWeights.flatten(kind, fitted.weights()));
-      layer.op().input(OperatorRules.weightInput(kind), w);
+      layer.op().input(w, constant);
     }
     writeBias(layer, target, fitted);
   }

@@ -24,6 +24,11 @@ final class Selection {
 
   private Selection() {}
 
+  /** A selection that leaves everything float. */
+  static Selection none() {
+    return new Selection();
+  }
+
   /**
    * Applies a recipe.
    *
@@ -193,6 +198,11 @@ final class Selection {
         }
       }
     }
+  }
+
+  /** Gives an operator another precision than the recipe does. */
+  void set(Op op, Precision precision) {
+    precisions.put(op, precision);
   }
 
   Precision precision(Op op) {

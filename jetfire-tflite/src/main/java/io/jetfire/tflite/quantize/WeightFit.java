@@ -95,6 +95,23 @@ final class WeightFit {
       @Nullable LayerStatistics held,
       float[] minimumScale,
       Settings settings) {
+    return fit(weights, bias, statistics, held, minimumScale, settings, null);
+  }
+
+  /**
+   * Fits a layer to which another one adds.
+   *
+   * @param weights outputs × inputs, of both layers together
+   * @param others outputs × inputs, the weights that the other layer has; null if there is none
+   */
+  static Fitted fit(
+      float[][] weights,
+      float[] bias,
+      @Nullable LayerStatistics statistics,
+      @Nullable LayerStatistics held,
+      float[] minimumScale,
+      Settings settings,
+      float @Nullable [] @Nullable [] others) {
     int outputs = weights.length;
     float[][] target = weights;
     double caution = 1;
@@ -119,6 +136,9 @@ final class WeightFit {
                 : part;
         System.arraycopy(aimed, 0, target, from, perGroup);
       }
+    }
+    if (others != null) {
+      target = WeightSplit.minus(target, others);
     }
     int[][] integers = new int[0][];
     float[] scales = new float[0];
@@ -160,6 +180,7 @@ final class WeightFit {
         double shift = 0;
         for (int i = 0; i < weights[o].length; i++) {
           float real = settings.bits() > 0 ? scale * integers[o][i] : target[o][i];
+          real += others == null ? 0 : others[o][i];
           shift += weights[o][i] * m.meantMean()[i] - real * m.seenMean()[i];
         }
         corrected[o] = (float) (bias[o] + shift);
