@@ -95,7 +95,7 @@ public final class Converter implements Description {
   }
 
   /**
-   * Returns how many samples of the representative dataset are used at most.
+   * Returns how many samples of the representative dataset are used at most, for each signature.
    *
    * @return at least 1
    */
@@ -229,6 +229,10 @@ public final class Converter implements Description {
     /**
      * Sets the representative dataset. Recipes that do not need one use it for more accuracy.
      *
+     * <p>For a model with several signatures it holds samples for each: one belongs to the
+     * signature whose inputs have its names, types and shapes, or to the one that it names with
+     * {@link Sample#forSignature}.
+     *
      * @param value samples like those that the model will see; their targets are not looked at
      * @return this builder
      */
@@ -238,7 +242,8 @@ public final class Converter implements Description {
     }
 
     /**
-     * Sets how many samples of the representative dataset are used at most; 200 by default.
+     * Sets how many samples of the representative dataset are used at most, for each signature of
+     * the model; 200 by default.
      *
      * @param value at least 1
      * @return this builder

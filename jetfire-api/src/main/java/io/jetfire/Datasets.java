@@ -32,6 +32,7 @@ final class Datasets {
           s -> {
             text(sha, s.id());
             text(sha, s.group().orElse(""));
+            s.signature().ifPresent(key -> text(sha, "signature " + key));
             for (Map.Entry<String, Tensor> input : s.inputs().entrySet()) {
               text(sha, input.getKey());
               tensor(sha, input.getValue());

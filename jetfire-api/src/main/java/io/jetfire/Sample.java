@@ -17,12 +17,21 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class Sample {
+  /** What the input of a sample is called that was made without names. */
+  public static final String UNNAMED = "input";
+
   private final String id;
   private final Map<String, Tensor> inputs;
   private final Target target;
   private final @Nullable String group;
+  private final @Nullable String signature;
 
-  private Sample(String id, Map<String, Tensor> inputs, Target target, @Nullable String group) {
+  private Sample(
+      String id,
+      Map<String, Tensor> inputs,
+      Target target,
+      @Nullable String group,
+      @Nullable String signature) {
     if (id.isBlank()) {
       throw new IllegalArgumentException("A sample needs an id that is not blank");
     }
@@ -33,6 +42,7 @@ public final class Sample {
     this.inputs = Collections.unmodifiableMap(new LinkedHashMap<>(inputs));
     this.target = target;
     this.group = group;
+    this.signature = signature;
   }
 
   /**
@@ -45,7 +55,7 @@ public final class Sample {
    * @return the sample
    */
   public static Sample of(String id, Tensor input, Target target) {
-    return new Sample(id, Map.of("input", input), target, null);
+    return new Sample(id, Map.of(UNNAMED, input), target, null, null);
   }
 
   /**
@@ -57,7 +67,7 @@ public final class Sample {
    * @return the sample
    */
   public static Sample of(String id, Map<String, Tensor> inputs, Target target) {
-    return new Sample(id, inputs, target, null);
+    return new Sample(id, inputs, target, null, null);
   }
 
   /**
@@ -67,7 +77,19 @@ public final class Sample {
    * @return the sample in that group
    */
   public Sample inGroup(String name) {
-    return new Sample(id, inputs, target, name);
+    return new Sample(id, inputs, target, name, signature);
+  }
+
+  /**
+   * Returns this sample as one for a signature of the model. Calibration needs to be told this
+   * where a model has several signatures with equal inputs; where inputs differ it finds the
+   * signature by their names.
+   *
+   * @param key the signature's key, such as {@code serving_default}
+   * @return the sample for that signature
+   */
+  public Sample forSignature(String key) {
+    return new Sample(id, inputs, target, group, key);
   }
 
   /**
@@ -115,8 +137,24 @@ public final class Sample {
     return Optional.ofNullable(group);
   }
 
+  /**
+   * Returns the signature of the model that the sample is for.
+   *
+   * @return the signature's key; empty if the sample does not say
+   */
+  public Optional<String> signature() {
+    return Optional.ofNullable(signature);
+  }
+
   @Override
   public String toString() {
-    return "Sample[" + id + ", " + inputs + ", " + target + "]";
+    return "Sample["
+        + id
+        + (signature == null ? "" : " for " + signature)
+        + ", "
+        + inputs
+        + ", "
+        + target
+        + "]";
   }
 }

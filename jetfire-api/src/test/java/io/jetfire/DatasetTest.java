@@ -40,6 +40,8 @@ class DatasetTest {
             fingerprint(LABELS, sample("s", 8, Target.label(0))),
             fingerprint(LABELS, sample("s", 7, Target.label(1))),
             fingerprint(LABELS, sample("s", 7, Target.none())),
+            fingerprint(LABELS, sample("s", 7, Target.label(0)).forSignature("first")),
+            fingerprint(LABELS, sample("s", 7, Target.label(0)).forSignature("second")),
             fingerprint(LABELS, sample("s", 7, Target.boxes(List.of()))),
             fingerprint(LABELS, sample("s", 7, Target.boxes(List.of(new LabeledBox(0, box))))),
             fingerprint(LABELS, sample("s", 7, Target.boxes(List.of(new LabeledBox(1, box))))),

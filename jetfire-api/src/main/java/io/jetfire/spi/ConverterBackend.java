@@ -167,11 +167,13 @@ public interface ConverterBackend {
   }
 
   /**
-   * What to calibrate with.
+   * What to calibrate with. Samples for several signatures of a model may stand in one dataset, in
+   * any order: {@link io.jetfire.Sample#signature()}, or else a sample's inputs, say which it is
+   * for.
    *
    * @param dataset the representative dataset
    * @param preprocessing from its samples to the model's inputs
-   * @param samples how many samples to use at most
+   * @param samples how many samples to use at most, for each signature
    */
   record Calibration(Dataset dataset, Preprocessing preprocessing, int samples) {}
 

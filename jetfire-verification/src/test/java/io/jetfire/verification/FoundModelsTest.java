@@ -169,8 +169,16 @@ class FoundModelsTest {
 
   @Test
   void modelsWithOneQuirkEach() throws IOException {
-    // The slice reads beyond its input with any values but those it was made for.
-    check("quantizer", Set.of("single_slice.tflite"), 20);
+    check(
+        "quantizer",
+        Set.of(
+            // The slice reads beyond its input with any values but those it was made for.
+            "single_slice.tflite",
+            // SignaturesTest runs every signature of these.
+            "two_signatures.tflite",
+            "toy_model_with_kv_cache_multi_signature.tflite",
+            "weight_sharing_fcs.tflite"),
+        20);
   }
 
   @Test

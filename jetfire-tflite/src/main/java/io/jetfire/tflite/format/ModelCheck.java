@@ -218,41 +218,8 @@ public final class ModelCheck {
 
   // ---- calls of other subgraphs
 
-  static List<Integer> called(Op op) {
-    return switch (op.kind()) {
-      case IF -> attributes(op, "then_subgraph_index", "else_subgraph_index");
-      case WHILE, STABLEHLO_WHILE -> attributes(op, "cond_subgraph_index", "body_subgraph_index");
-      case CALL_ONCE -> attributes(op, "init_subgraph_index");
-      case CALL -> attributes(op, "subgraph");
-      case STABLEHLO_COMPOSITE -> attributes(op, "decomposition_subgraph_index");
-      case STABLEHLO_REDUCE_WINDOW, STABLEHLO_REDUCE -> attributes(op, "body_subgraph_index");
-      case STABLEHLO_SORT -> attributes(op, "comparator_subgraph_index");
-      case STABLEHLO_SCATTER -> attributes(op, "update_computation_subgraph_index");
-      case STABLEHLO_CASE -> {
-        List<Integer> all = new ArrayList<>();
-        if (op.has("branch_subgraph_indices")) {
-          for (int i : op.integers("branch_subgraph_indices")) {
-            all.add(i);
-          }
-        }
-        yield all;
-      }
-      default -> List.of();
-    };
-  }
-
-  private static List<Integer> attributes(Op op, String... names) {
-    List<Integer> all = new ArrayList<>();
-    for (String name : names) {
-      if (op.has(name)) {
-        all.add(op.integer(name));
-      }
-    }
-    return all;
-  }
-
   private void checkCalls(Op op, Subgraph from, String where) {
-    List<Integer> called = called(op);
+    List<Integer> called = op.calledSubgraphs();
     for (int i : called) {
       if (i < 0 || i >= graph.subgraphs().size()) {
         problems.add(
@@ -310,7 +277,7 @@ public final class ModelCheck {
     for (Subgraph s : graph.subgraphs()) {
       Set<Integer> set = new HashSet<>();
       for (Op op : s.ops()) {
-        set.addAll(called(op));
+        set.addAll(op.calledSubgraphs());
       }
       calls.add(set);
     }

@@ -259,6 +259,53 @@ public final class Graph {
     return copy;
   }
 
+  /**
+   * Copies the graph with another subgraph as the main one: it and the first subgraph change
+   * places. Operators that call either follow it, and signatures do.
+   *
+   * @param other a subgraph of this graph
+   * @return an independent graph; doing the same again gives the first order
+   */
+  public Graph withMain(Subgraph other) {
+    int index = other.index();
+    Graph copy = copy();
+    if (index > 0) {
+      Collections.swap(copy.subgraphs, 0, index);
+      for (Subgraph s : copy.subgraphs) {
+        s.ops().forEach(op -> op.renumberSubgraphs(i -> i == 0 ? index : i == index ? 0 : i));
+      }
+    }
+    return copy;
+  }
+
+  /**
+   * Puts a copy of another graph's subgraph in the place of one of this graph. Signatures follow;
+   * operators that call subgraphs keep their indices.
+   *
+   * @param old a subgraph of this graph, which belongs to it no more
+   * @param other a subgraph of a copy of this graph, which may have been edited
+   * @throws IllegalArgumentException if a signature of the old subgraph is none of the other
+   */
+  public void replace(Subgraph old, Subgraph other) {
+    Subgraph fresh = new Subgraph(this, other.name());
+    Map<Value, Value> map = new IdentityHashMap<>();
+    copySubgraph(other, fresh, map);
+    for (int i = 0; i < signatures.size(); i++) {
+      Signature s = signatures.get(i);
+      if (s.subgraph() == old) {
+        Signature now = other.graph().signatures().get(i);
+        if (now.subgraph() != other) {
+          throw new IllegalArgumentException(
+              "the signature " + s.key() + " does not belong to the subgraph " + other.name());
+        }
+        signatures.set(
+            i,
+            new Signature(s.key(), fresh, mapped(now.inputs(), map), mapped(now.outputs(), map)));
+      }
+    }
+    subgraphs.set(subgraphs.indexOf(old), fresh);
+  }
+
   @Override
   public String toString() {
     return "Graph["

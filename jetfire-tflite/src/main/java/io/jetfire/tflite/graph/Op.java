@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -605,6 +606,43 @@ public final class Op {
     StringBuilder b = new StringBuilder();
     b.append(names(outputs)).append(" = ").append(name()).append('(').append(names(inputs));
     return b.append(')').toString();
+  }
+
+  /**
+   * Returns the subgraphs that the operator calls, as an IF or a WHILE does.
+   *
+   * @return their indices in the model, as they are stated; empty for most operators
+   */
+  public List<Integer> calledSubgraphs() {
+    List<Integer> called = new ArrayList<>();
+    for (String attribute : subgraphAttributes()) {
+      if (attribute(attribute) instanceof int[] indices) {
+        Arrays.stream(indices).forEach(called::add);
+      } else {
+        called.add(integer(attribute));
+      }
+    }
+    return called;
+  }
+
+  /** Follows subgraphs to other places. */
+  void renumberSubgraphs(IntUnaryOperator place) {
+    for (String attribute : subgraphAttributes()) {
+      if (attribute(attribute) instanceof int[] indices) {
+        set(attribute, Arrays.stream(indices).map(place).toArray());
+      } else {
+        set(attribute, place.applyAsInt(integer(attribute)));
+      }
+    }
+  }
+
+  private List<String> subgraphAttributes() {
+    return options == null
+        ? List.of()
+        : options.fields().stream()
+            .map(OptionsTable.Field::name)
+            .filter(n -> n.contains("subgraph"))
+            .toList();
   }
 
   Optional<Weights> customOptionsData() {

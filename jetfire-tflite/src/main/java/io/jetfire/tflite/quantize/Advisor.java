@@ -99,7 +99,8 @@ public final class Advisor {
   /**
    * Returns the measure of accuracy that needs no labels: the signal to noise in dB of what the
    * quantized graph gives, with what the float graph gives as the signal; where an output is a
-   * softmax or a logistic, of what goes into it. Averaged over samples.
+   * softmax or a logistic, of what goes into it. Averaged over samples, whichever signature they
+   * are for.
    *
    * <pre>{@code
    * Advice advice = Advisor.advise(
@@ -125,15 +126,35 @@ public final class Advisor {
     return quantized -> {
       Path folder = Quantizer.temporaryFolder(options);
       try {
-        GraphRunner runner = new GraphRunner(runtime, folder, options);
-        try (SampleStore samples =
-            SampleStore.load(evaluation, Quantizer.specs(graph.main()), folder)) {
-          return Quantizer.sqnr(graph, quantized, runner, samples);
-        }
+        return signalToNoise(
+            graph, quantized, evaluation, new GraphRunner(runtime, folder, options));
       } finally {
         Quantizer.delete(folder);
       }
     };
+  }
+
+  private static double signalToNoise(
+      Graph graph, Graph quantized, ConverterBackend.Calibration evaluation, GraphRunner runner) {
+    List<EntryPoint> entries = EntryPoint.of(graph);
+    SampleRouter router = new SampleRouter(graph, entries, evaluation);
+    double sum = 0;
+    int count = 0;
+    for (EntryPoint e : entries) {
+      Optional<ConverterBackend.Calibration> own = router.calibration(e);
+      if (own.isPresent()) {
+        try (SampleStore samples = SampleStore.load(own.get(), e.specs(graph), runner.folder())) {
+          sum +=
+              samples.size()
+                  * Quantizer.sqnr(e.asMain(graph), e.asMain(quantized), runner, samples);
+          count += samples.size();
+        }
+      }
+    }
+    if (count == 0) {
+      throw SampleStore.empty(evaluation);
+    }
+    return sum / count;
   }
 
   private Advice run(double budget) {
@@ -214,10 +235,13 @@ public final class Advisor {
     return quantized;
   }
 
-  /** Multiplications of all layers, weighted by how slow their arithmetic is on a phone's CPU. */
+  /**
+   * Multiplications of all layers of all signatures, weighted by how slow their arithmetic is on a
+   * phone's CPU.
+   */
   private static double cost(Graph graph) {
     double sum = 0;
-    for (Op op : graph.main().ops()) {
+    for (Op op : EntryPoint.of(graph).stream().flatMap(e -> e.in(graph).ops().stream()).toList()) {
       if (OperatorRules.hasWindows(op.kind())) {
         Value weights = op.input(1);
         double outputs = LayerWeights.outputs(op.kind(), weights);

@@ -6,11 +6,13 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.graph.Weights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,12 +61,14 @@ final class Equalizer {
   private final Subgraph subgraph;
   private final Calibrated calibrated;
   private final boolean narrow;
+  private final Set<Weights> shared;
   private final Map<Value, Group> groups = new LinkedHashMap<>();
 
-  private Equalizer(Subgraph subgraph, Calibrated calibrated, boolean narrow) {
+  private Equalizer(Subgraph subgraph, Calibrated calibrated, boolean narrow, Set<Weights> shared) {
     this.subgraph = subgraph;
     this.calibrated = calibrated;
     this.narrow = narrow;
+    this.shared = shared;
   }
 
   /**
@@ -72,10 +76,12 @@ final class Equalizer {
    *
    * @param calibrated what calibration saw of it, with channels
    * @param narrow whether activations have 8 bits; with 16 their rounding does not count
+   * @param shared weights that other subgraphs use as well, which stay as they are
    * @return how many groups of tensors were scaled
    */
-  static int equalize(Subgraph subgraph, Calibrated calibrated, boolean narrow) {
-    return new Equalizer(subgraph, calibrated, narrow).run();
+  static int equalize(
+      Subgraph subgraph, Calibrated calibrated, boolean narrow, Set<Weights> shared) {
+    return new Equalizer(subgraph, calibrated, narrow, shared).run();
   }
 
   private int run() {
@@ -141,6 +147,7 @@ final class Equalizer {
         boolean usable =
             Rewriter.isLayer(op)
                 && op.input(1).useCount() == 1
+                && op.input(1).data().filter(shared::contains).isEmpty()
                 && op.optionalInput(2).map(b -> b.useCount() == 1).orElse(true);
         if (!usable || !reads(op)) {
           refuse(op.input(0));

@@ -7,7 +7,6 @@ import io.jetfire.Recipe;
 import io.jetfire.Recipe.Precision;
 import io.jetfire.Suspect;
 import io.jetfire.Tensor;
-import io.jetfire.TensorSpec;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ModelRuntime;
 import io.jetfire.tflite.graph.ElementType;
@@ -76,7 +75,7 @@ public final class Explainer {
    *
    * @param quantized what {@link Quantizer} gave
    * @param recipe by which it was quantized
-   * @param calibration samples; at most 32 are looked at
+   * @param calibration samples; at most 32 are looked at, or 32 for each signature of several
    * @param options with the host's runtime
    * @return errors per operator, and suspects
    */
@@ -93,27 +92,48 @@ public final class Explainer {
                     new ConfigurationException(
                         "Explaining executes the model on this host, but no runtime was given; add"
                             + " the artifact jetfire-runtime"));
+    Graph reference = quantized.reference();
+    List<EntryPoint> entries = EntryPoint.of(reference);
+    SampleRouter router =
+        new SampleRouter(
+            reference,
+            entries,
+            new ConverterBackend.Calibration(
+                calibration.dataset(),
+                calibration.preprocessing(),
+                Math.min(MOST_SAMPLES, calibration.samples())));
+    List<Explanation> parts = new ArrayList<>();
     Path folder = Quantizer.temporaryFolder(options);
     try {
       GraphRunner runner = new GraphRunner(runtime, folder, options);
-      List<TensorSpec> specs = Quantizer.specs(quantized.reference().main());
-      ConverterBackend.Calibration some =
-          new ConverterBackend.Calibration(
-              calibration.dataset(),
-              calibration.preprocessing(),
-              Math.min(MOST_SAMPLES, calibration.samples()));
-      try (SampleStore samples = SampleStore.load(some, specs, folder)) {
-        return explain(quantized, recipe, runner, samples);
+      for (EntryPoint e : entries) {
+        Optional<ConverterBackend.Calibration> some = router.calibration(e);
+        if (some.isPresent()) {
+          Subgraph meant = e.in(reference);
+          try (SampleStore samples = SampleStore.load(some.get(), Quantizer.specs(meant), folder)) {
+            parts.add(explain(meant, e.in(quantized.graph()), recipe, runner, samples));
+          }
+        }
       }
     } finally {
       Quantizer.delete(folder);
     }
+    if (parts.isEmpty()) {
+      throw SampleStore.empty(calibration);
+    }
+    return new Explanation(
+        parts.stream().flatMap(p -> p.layers().stream()).toList(),
+        parts.stream()
+            .flatMap(p -> p.suspects().stream())
+            .sorted(Comparator.comparingDouble(s -> s.layer().isolatedSqnrDb()))
+            .limit(MOST_SUSPECTS)
+            .toList(),
+        quantized.notes().stream().filter(n -> n.startsWith("Left float")).toList(),
+        parts.stream().mapToInt(Explanation::samples).sum());
   }
 
   private static Explanation explain(
-      QuantizedGraph quantized, Recipe recipe, GraphRunner runner, SampleStore samples) {
-    Subgraph meant = quantized.reference().main();
-    Subgraph seen = quantized.graph().main();
+      Subgraph meant, Subgraph seen, Recipe recipe, GraphRunner runner, SampleStore samples) {
     List<Watched> watched = watched(meant, seen);
     List<Value> meantValues = new ArrayList<>();
     Map<String, Integer> position = new HashMap<>();
@@ -173,7 +193,7 @@ public final class Explainer {
     return new Explanation(
         layers,
         suspects(layers.stream().filter(l -> !onlyForSoftmax.contains(l.name())).toList(), recipe),
-        quantized.notes().stream().filter(n -> n.startsWith("Left float")).toList(),
+        List.of(),
         samples.size());
   }
 

@@ -15,6 +15,7 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.graph.Weights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,8 +43,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With calibration samples, every recipe with integer weights is fitted to them: methods are
  * listed in {@link QuantizationMethod}. Which of them pay is decided on a quarter of the
- * calibration samples that is held back meanwhile; then all samples are used. Integer activations
- * are given to the main subgraph; other subgraphs get small weights alone, and a note says so.
+ * calibration samples that is held back meanwhile; then all samples are used.
+ *
+ * <p>The main subgraph and every subgraph that a signature names are calibrated with the samples
+ * that are for them and quantized each as if it were the only one. A sample is for the signature
+ * that it names ({@link io.jetfire.Sample#forSignature}), or else for the one whose inputs have its
+ * names, types and shapes. Subgraphs that operators call get small weights alone, and a note says
+ * so.
  */
 public final class Quantizer {
   /** With fewer samples none is held back, and nothing is done that could overfit. */
@@ -69,15 +75,22 @@ public final class Quantizer {
   private final QuantizeOptions options;
   private final Target target;
   private final Set<QuantizationMethod> methods;
+  private final Set<Weights> shared;
   private final List<String> notes = new ArrayList<>();
   private @Nullable Candidate forced;
 
-  private Quantizer(Graph original, Recipe recipe, QuantizeOptions options) {
+  /**
+   * Prepares for one main subgraph.
+   *
+   * @param shared constants that others use as well, so that they must come out as they do there
+   */
+  Quantizer(Graph original, Recipe recipe, QuantizeOptions options, Set<Weights> shared) {
     this.original = original;
     this.recipe = recipe;
     this.options = options;
     this.target = new Target(options.targetRuntime());
     this.methods = QuantizationMethod.without(recipe.withoutMethods());
+    this.shared = shared;
   }
 
   /**
@@ -110,16 +123,25 @@ public final class Quantizer {
    *     advance, and makes weights more accurate in all others
    * @param options target, runtime, folder
    * @return the quantized graph
-   * @throws ConfigurationException if calibration or the host's runtime is missing, or a rule of
-   *     the recipe selects nothing
-   * @throws io.jetfire.DataException if a calibration sample cannot be used; it is named
+   * @throws ConfigurationException if the host's runtime or calibration is missing, also for one
+   *     signature of several, or a rule of the recipe selects nothing
+   * @throws io.jetfire.DataException if a calibration sample cannot be used, or it is for none of
+   *     the model's signatures or for more than one; it is named
    */
   public static QuantizedGraph quantize(
       Graph graph,
       Recipe recipe,
       Optional<ConverterBackend.Calibration> calibration,
       QuantizeOptions options) {
-    return new Quantizer(graph, recipe, options).run(calibration);
+    Selection.checkRules(graph, recipe);
+    if (recipe.needsCalibration() && calibration.isEmpty()) {
+      throw new ConfigurationException(
+          "The recipe '"
+              + recipe.name()
+              + "' quantizes activations, but there is no representative dataset; give the"
+              + " converter one with calibration(...), 100 to 500 typical samples");
+    }
+    return new EntryQuantizer(graph, recipe, calibration, options).run();
   }
 
   /** As {@link #quantize}, with one combination of methods and no other. */
@@ -129,20 +151,13 @@ public final class Quantizer {
       ConverterBackend.Calibration calibration,
       QuantizeOptions options,
       Candidate candidate) {
-    Quantizer quantizer = new Quantizer(graph, recipe, options);
+    Quantizer quantizer = new Quantizer(graph, recipe, options, Set.of());
     quantizer.forced = candidate;
     return quantizer.run(Optional.of(calibration));
   }
 
-  private QuantizedGraph run(Optional<ConverterBackend.Calibration> calibration) {
-    Selection.checkRules(original, recipe);
-    if (recipe.needsCalibration() && calibration.isEmpty()) {
-      throw new ConfigurationException(
-          "The recipe '"
-              + recipe.name()
-              + "' quantizes activations, but there is no representative dataset; give the"
-              + " converter one with calibration(...), 100 to 500 typical samples");
-    }
+  /** Quantizes the main subgraph and those that it calls. */
+  QuantizedGraph run(Optional<ConverterBackend.Calibration> calibration) {
     Graph base = original.copy();
     for (Subgraph s : base.subgraphs()) {
       Preparation.unfoldConstants(s);
@@ -394,7 +409,7 @@ public final class Quantizer {
     if (equalize) {
       boolean narrow =
           selection.any(Precision.FULL_INTEGER) || selection.any(Precision.DYNAMIC_RANGE);
-      scaled = Equalizer.equalize(graph.main(), calibrated, narrow);
+      scaled = Equalizer.equalize(graph.main(), calibrated, narrow, shared);
       graph.main().removeDead();
     }
     Map<Op, Op> parts = WeightSplit.split(graph.main(), refined.split());
@@ -446,7 +461,10 @@ public final class Quantizer {
     for (int i = 0; i < source.subgraphs().size(); i++) {
       Subgraph from = source.subgraphs().get(i);
       boolean main = i == 0;
-      Recipe used2 = main || calibrated == null ? recipe : weightsAlone(noted);
+      if (!main && from.ops().isEmpty()) {
+        continue;
+      }
+      Recipe used2 = main ? recipe : weightsAlone(noted);
       Selection selection = Selection.of(from, used2, target, noted);
       precisions.forEach(selection::set);
       ActivationPlan plan = null;
@@ -470,6 +488,7 @@ public final class Quantizer {
                   recipe.weightBits(),
                   recipe.weightBlockSize(),
                   target,
+                  shared,
                   noted)
               .rewrite();
       if (main) {
@@ -484,8 +503,8 @@ public final class Quantizer {
       return recipe;
     }
     noted.add(
-        "Activations outside the main subgraph stay float: calibration samples reach the main"
-            + " subgraph alone");
+        "Activations in subgraphs that operators call stay float: calibration samples reach the"
+            + " calling subgraph alone");
     return Recipe.builder(Precision.WEIGHT_ONLY).weightBits(recipe.weightBits()).build();
   }
 

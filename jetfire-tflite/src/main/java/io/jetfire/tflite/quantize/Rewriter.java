@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +46,7 @@ final class Rewriter {
   private final int weightBits;
   private final int weightBlockSize;
   private final Target runtime;
+  private final Set<Weights> shared;
   private final List<String> notes;
   private final List<Layer> layers = new ArrayList<>();
   private final Map<Value, Parameters> produced = new IdentityHashMap<>();
@@ -65,6 +67,7 @@ final class Rewriter {
    * @param weightBits of integer weights
    * @param weightBlockSize weights that share a scale, or 0 for one scale per output
    * @param runtime the oldest runtime that must execute the result
+   * @param shared constants that other subgraphs use as well
    * @param notes collects what the user should know
    */
   Rewriter(
@@ -76,6 +79,7 @@ final class Rewriter {
       int weightBits,
       int weightBlockSize,
       Target runtime,
+      Set<Weights> shared,
       List<String> notes) {
     this.source = source;
     this.target = target;
@@ -85,6 +89,7 @@ final class Rewriter {
     this.weightBits = weightBits;
     this.weightBlockSize = weightBlockSize;
     this.runtime = runtime;
+    this.shared = shared;
     this.notes = notes;
   }
 
@@ -434,7 +439,12 @@ final class Rewriter {
             perChannel,
             input.scale(),
             biasType,
-            w.useCount() > 1));
+            isShared(w)));
+  }
+
+  /** Whether not this layer alone decides what its weights become. */
+  private boolean isShared(Value weights) {
+    return weights.useCount() > 1 || weights.data().filter(shared::contains).isPresent();
   }
 
   /** A transposed convolution takes a bias only since version 3, so it keeps what it has. */
@@ -482,7 +492,7 @@ final class Rewriter {
             false,
             0,
             ElementType.FLOAT32,
-            w.useCount() > 1));
+            isShared(w)));
   }
 
   /** Whether an operator is a float layer with constant weights that the fitting understands. */
@@ -667,7 +677,7 @@ final class Rewriter {
             perChannel,
             0,
             ElementType.FLOAT32,
-            w.useCount() > 1));
+            isShared(w)));
   }
 
   /**

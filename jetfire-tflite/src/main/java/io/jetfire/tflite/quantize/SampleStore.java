@@ -48,16 +48,21 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
         }
       }
       if (store.ids.isEmpty()) {
-        throw new DataException(
-            "The calibration dataset '"
-                + calibration.dataset().name()
-                + "' has no samples; give some that look like what the model will see");
+        throw empty(calibration);
       }
       return store;
     } catch (RuntimeException | Error e) {
       store.close();
       throw e;
     }
+  }
+
+  /** What to throw where a dataset is empty. */
+  static DataException empty(ConverterBackend.Calibration calibration) {
+    return new DataException(
+        "The calibration dataset '"
+            + calibration.dataset().name()
+            + "' has no samples; give some that look like what the model will see");
   }
 
   private void add(Sample sample, List<Tensor> tensors, List<TensorSpec> specs) {
@@ -74,7 +79,7 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
     for (int i = 0; i < specs.size(); i++) {
       Tensor t = tensors.get(i);
       TensorSpec spec = specs.get(i);
-      if (t.type() != spec.type() || !fits(t.shape(), spec.shape())) {
+      if (!fits(t, spec)) {
         throw new DataException(
             "Calibration sample '"
                 + sample.id()
@@ -127,6 +132,11 @@ final class SampleStore implements Pass.Inputs, AutoCloseable {
       varies |= values[i] != values[0];
     }
     return varies || values.length <= 1;
+  }
+
+  /** Whether a tensor has the type and the shape of an input. */
+  static boolean fits(Tensor tensor, TensorSpec spec) {
+    return tensor.type() == spec.type() && fits(tensor.shape(), spec.shape());
   }
 
   private static boolean fits(int[] shape, int[] spec) {

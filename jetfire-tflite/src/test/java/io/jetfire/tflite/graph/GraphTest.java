@@ -171,4 +171,58 @@ class GraphTest {
     main.removeDead();
     assertThat(main.ops()).extracting(Op::kind).contains(OpKind.SVDF);
   }
+
+  /** A graph whose first subgraph calls the second, beside a third that a signature names. */
+  private static Graph calling() {
+    Graph calling = Graph.create();
+    for (String name : List.of("caller", "called", "other")) {
+      Subgraph s = calling.addSubgraph(name);
+      Value in = s.addInput(name + "_in", ElementType.FLOAT32, Shape.of(4));
+      Value out = s.addValue(name + "_out", ElementType.FLOAT32, Shape.of(4));
+      s.append(
+          (name.equals("caller") ? Op.of(OpKind.CALL).set("subgraph", 1) : Op.of(OpKind.NEG))
+              .inputs(in)
+              .outputs(out));
+      s.outputs(out);
+    }
+    Subgraph other = calling.subgraphs().get(2);
+    calling.addSignature(
+        "other", other, Map.of("in", other.inputs().get(0)), Map.of("out", other.outputs().get(0)));
+    return calling.verify();
+  }
+
+  @Test
+  void subgraphsChangePlacesAndCallsFollow() {
+    Graph calling = calling();
+    Graph swapped = calling.withMain(calling.subgraphs().get(1)).verify();
+    assertThat(swapped.subgraphs())
+        .extracting(Subgraph::name)
+        .containsExactly("called", "caller", "other");
+    assertThat(swapped.subgraphs().get(1).ops().get(0).calledSubgraphs()).containsExactly(0);
+    assertThat(swapped.signature("other").orElseThrow().subgraph().name()).isEqualTo("other");
+    Graph back = swapped.withMain(swapped.subgraphs().get(1));
+    assertThat(back.main().ops().get(0).calledSubgraphs()).containsExactly(1);
+    assertThat(calling.main().ops().get(0).calledSubgraphs()).containsExactly(1);
+  }
+
+  @Test
+  void aSubgraphOfACopyTakesThePlaceOfAnother() {
+    Graph calling = calling();
+    Graph edited = calling.copy();
+    Subgraph other = edited.subgraphs().get(2);
+    Value more = other.addValue("more", ElementType.FLOAT32, Shape.of(4));
+    other.append(Op.of(OpKind.ABS).inputs(other.outputs().get(0)).outputs(more));
+    other.replaceAllUses(other.outputs().get(0), more);
+    other.ops().get(1).inputs(other.ops().get(0).output(0));
+
+    calling.replace(calling.subgraphs().get(2), other);
+    Subgraph now = calling.verify().subgraphs().get(2);
+    assertThat(now.ops()).extracting(Op::kind).containsExactly(OpKind.NEG, OpKind.ABS);
+    assertThat(now.graph()).isSameAs(calling);
+    Signature signature = calling.signature("other").orElseThrow();
+    assertThat(signature.subgraph()).isSameAs(now);
+    assertThat(signature.outputs().get("out")).isSameAs(now.outputs().get(0));
+    assertThatThrownBy(() -> calling.replace(now, edited.subgraphs().get(1)))
+        .hasMessageContaining("signature other");
+  }
 }
