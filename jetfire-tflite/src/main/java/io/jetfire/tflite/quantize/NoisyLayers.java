@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
@@ -261,6 +262,7 @@ final class NoisyLayers {
             plain.weightBits(),
             plain.weightBlockSize(),
             target,
+            Set.of(),
             new ArrayList<>())
         .rewrite();
     return graph;
