@@ -9,7 +9,7 @@ package io.jetfire.tflite.quantize;
  * @param integers outputs × inputs, −8 to 7
  * @param scales outputs × blocks
  */
-record BlockWeights(int[][] integers, float[][] scales) {
+record BlockWeights(byte[][] integers, float[][] scales) {
   private static final int LOWEST = -8;
   private static final int HIGHEST = 7;
   private static final int TRIALS = 40;
@@ -27,10 +27,10 @@ record BlockWeights(int[][] integers, float[][] scales) {
    * @param blockSize weights per block
    */
   static BlockWeights of(float[][] rows, int blockSize) {
-    int[][] integers = new int[rows.length][];
+    byte[][] integers = new byte[rows.length][];
     float[][] scales = new float[rows.length][];
     for (int o = 0; o < rows.length; o++) {
-      integers[o] = new int[rows[o].length];
+      integers[o] = new byte[rows[o].length];
       scales[o] = new float[rows[o].length / blockSize];
       for (int b = 0; b < scales[o].length; b++) {
         scales[o][b] = fit(rows[o], b * blockSize, blockSize, integers[o]);
@@ -39,7 +39,7 @@ record BlockWeights(int[][] integers, float[][] scales) {
     return new BlockWeights(integers, scales);
   }
 
-  private static float fit(float[] row, int from, int size, int[] out) {
+  private static float fit(float[] row, int from, int size, byte[] out) {
     float max = 0;
     for (int i = from; i < from + size; i++) {
       max = Math.max(max, Math.abs(row[i]));
@@ -56,7 +56,7 @@ record BlockWeights(int[][] integers, float[][] scales) {
       }
     }
     for (int i = from; i < from + size; i++) {
-      out[i] = round(row[i], best);
+      out[i] = (byte) round(row[i], best);
     }
     return best;
   }

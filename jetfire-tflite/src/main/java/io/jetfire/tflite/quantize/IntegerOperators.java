@@ -406,7 +406,7 @@ public final class IntegerOperators implements Pass {
       if (candidate.length != 1 && (candidate.length != rows.length || !perChannel)) {
         continue;
       }
-      int[][] integers = onGrid(rows, candidate);
+      byte[][] integers = onGrid(rows, candidate);
       if (integers == null) {
         continue;
       }
@@ -445,19 +445,20 @@ public final class IntegerOperators implements Pass {
         && v.data().map(d -> d.external().isEmpty()).orElse(false);
   }
 
-  private static int @Nullable [][] onGrid(float[][] rows, float[] scales) {
-    int[][] integers = new int[rows.length][];
+  private static byte @Nullable [][] onGrid(float[][] rows, float[] scales) {
+    byte[][] integers = new byte[rows.length][];
     for (int o = 0; o < rows.length; o++) {
       int[] row = onGrid(rows[o], scales[scales.length == 1 ? 0 : o]);
       if (row == null) {
         return null;
       }
-      for (int q : row) {
-        if (Math.abs(q) > LARGEST_WEIGHT) {
+      integers[o] = new byte[row.length];
+      for (int i = 0; i < row.length; i++) {
+        if (Math.abs(row[i]) > LARGEST_WEIGHT) {
           return null;
         }
+        integers[o][i] = (byte) row[i];
       }
-      integers[o] = row;
     }
     return integers;
   }

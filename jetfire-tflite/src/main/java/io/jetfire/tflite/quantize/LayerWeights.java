@@ -1,7 +1,10 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Value;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 
 /**
  * A layer's weights as outputs × inputs, whatever their layout in the file.
@@ -17,8 +20,11 @@ final class LayerWeights {
   }
 
   static float[][] rows(OpKind kind, Value weights) {
-    float[] data = weights.dequantized();
     int outputs = outputs(kind, weights);
+    if (weights.type() == ElementType.FLOAT32 && kind != OpKind.DEPTHWISE_CONV_2D) {
+      return read(weights, outputs);
+    }
+    float[] data = weights.dequantized();
     int inputs = data.length / Math.max(1, outputs);
     float[][] rows = new float[outputs][inputs];
     for (int o = 0; o < outputs; o++) {
@@ -29,6 +35,17 @@ final class LayerWeights {
       } else {
         System.arraycopy(data, o * inputs, rows[o], 0, inputs);
       }
+    }
+    return rows;
+  }
+
+  /** Reads row by row, so that the weights are not in memory twice. */
+  private static float[][] read(Value weights, int outputs) {
+    ByteBuffer bytes = weights.data().orElseThrow().bytes();
+    FloatBuffer values = bytes.asFloatBuffer();
+    float[][] rows = new float[outputs][values.remaining() / Math.max(1, outputs)];
+    for (float[] row : rows) {
+      values.get(row);
     }
     return rows;
   }
@@ -45,13 +62,13 @@ final class LayerWeights {
     return data;
   }
 
-  static byte[] flatten(OpKind kind, int[][] rows) {
+  static byte[] flatten(OpKind kind, byte[][] rows) {
     int outputs = rows.length;
     int inputs = outputs == 0 ? 0 : rows[0].length;
     byte[] data = new byte[outputs * inputs];
     for (int o = 0; o < outputs; o++) {
       for (int i = 0; i < inputs; i++) {
-        data[position(kind, o, i, outputs, inputs)] = (byte) rows[o][i];
+        data[position(kind, o, i, outputs, inputs)] = rows[o][i];
       }
     }
     return data;

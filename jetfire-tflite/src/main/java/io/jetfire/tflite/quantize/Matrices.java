@@ -1,5 +1,7 @@
 package io.jetfire.tflite.quantize;
 
+import java.util.Arrays;
+
 /**
  * The few dense kernels that fitting weights needs.
  *
@@ -83,6 +85,48 @@ final class Matrices {
     }
   }
 
+  /**
+   * Adds Σ a[i]·b[i] over rows i to a row.
+   *
+   * @param n how many numbers of each row count
+   * @param from the first row
+   * @param to behind the last row
+   */
+  static void addRows(double[] c, int n, double[] a, double[][] b, int from, int to) {
+    int i = from;
+    for (; i + 4 <= to; i += 4) {
+      addRows(c, n, a[i], a[i + 1], a[i + 2], a[i + 3], b[i], b[i + 1], b[i + 2], b[i + 3]);
+    }
+    for (; i < to; i++) {
+      addRow(c, 0, n, a[i], b[i]);
+    }
+  }
+
+  private static void addRows(
+      double[] c,
+      int n,
+      double a0,
+      double a1,
+      double a2,
+      double a3,
+      double[] b0,
+      double[] b1,
+      double[] b2,
+      double[] b3) {
+    for (int j = 0; j < n; j++) {
+      c[j] = c[j] + a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j];
+    }
+  }
+
+  /** A copy of the lower triangle: row i has i + 1 numbers. */
+  static double[][] lower(double[][] symmetric) {
+    double[][] rows = new double[symmetric.length][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = Arrays.copyOf(symmetric[i], i + 1);
+    }
+    return rows;
+  }
+
   /** Adds a·b to c, elements {@code from} to {@code to}. */
   static void addRow(double[] c, int from, int to, double a, double[] b) {
     for (int j = from; j < to; j++) {
@@ -96,7 +140,7 @@ final class Matrices {
    * <p>Works from the last column to the first, so that row operations stay contiguous: it returns
    * the transpose L of U, L lower triangular, U = Lᵀ, that is h = Lᵀ·L.
    *
-   * @param h symmetric; overwritten by L, whose upper part is cleared
+   * @param h the lower triangle, as {@link #lower} makes it; overwritten by L
    * @return false if the matrix is not positive definite
    */
   static boolean factorReversed(double[][] h) {
@@ -111,11 +155,7 @@ final class Matrices {
       for (int i = 0; i <= j; i++) {
         row[i] *= inverse;
       }
-      for (int i = j + 1; i < n; i++) {
-        row[i] = 0;
-      }
-      int i = 0;
-      for (; i < j; i++) {
+      for (int i = 0; i < j; i++) {
         addRow(h[i], 0, i + 1, -row[i], row);
       }
     }
@@ -125,7 +165,7 @@ final class Matrices {
   /**
    * Solves (Lᵀ·L)·x = b for many right sides at once.
    *
-   * @param l lower triangular, of {@link #factorReversed}
+   * @param l lower triangle, of {@link #factorReversed}
    * @param b one row per unknown, one column per right side; overwritten by x
    */
   static void solve(double[][] l, double[][] b) {
@@ -135,20 +175,15 @@ final class Matrices {
     for (int i = n - 1; i >= 0; i--) {
       scale(b[i], 1 / l[i][i]);
       for (int k = 0; k < i; k++) {
-        double f = l[i][k];
-        if (f != 0) {
-          addRow(b[k], 0, m, -f, b[i]);
-        }
+        addRow(b[k], 0, m, -l[i][k], b[i]);
       }
     }
     // L·x = y: from the first to the last.
+    double[] known = new double[m];
     for (int i = 0; i < n; i++) {
-      for (int k = 0; k < i; k++) {
-        double f = l[i][k];
-        if (f != 0) {
-          addRow(b[i], 0, m, -f, b[k]);
-        }
-      }
+      Arrays.fill(known, 0);
+      addRows(known, m, l[i], b, 0, i);
+      addRow(b[i], 0, m, -1, known);
       scale(b[i], 1 / l[i][i]);
     }
   }

@@ -294,7 +294,7 @@ final class Refiner {
     return least;
   }
 
-  static Weights pack(OpKind kind, int[][] integers, int bits) {
+  static Weights pack(OpKind kind, byte[][] integers, int bits) {
     byte[] bytes = LayerWeights.flatten(kind, integers);
     return bits == 4 ? Weights.packed(bytes, ElementType.INT4) : Weights.of(ByteBuffer.wrap(bytes));
   }

@@ -44,6 +44,9 @@ final class WeightFit {
   /** Multiplications spent on trials of one layer. */
   private static final double TRIAL_WORK = 2e9;
 
+  /** Columns that are rounded side by side: enough to work in vectors, few enough for the cache. */
+  private static final int COLUMNS = 64;
+
   /** Multiplications below which a second thread is not worth starting. */
   private static final double LEAST_SHARED = 4e6;
 
@@ -74,7 +77,7 @@ final class WeightFit {
    * @param weights outputs × inputs; empty if there are integers for them
    * @param bias one per output
    */
-  record Fitted(int[][] integers, float[] scales, float[][] weights, float[] bias) {}
+  record Fitted(byte[][] integers, float[] scales, float[][] weights, float[] bias) {}
 
   private WeightFit() {}
 
@@ -140,11 +143,11 @@ final class WeightFit {
     if (others != null) {
       target = WeightSplit.minus(target, others);
     }
-    int[][] integers = new int[0][];
+    byte[][] integers = new byte[0][];
     float[] scales = new float[0];
     if (settings.bits() > 0) {
       scales = scales(target, settings, minimumScale);
-      integers = new int[outputs][];
+      integers = new byte[outputs][];
       for (int g = 0; g < groups; g++) {
         int from = g * perGroup;
         float[][] part = Arrays.copyOfRange(target, from, from + perGroup);
@@ -153,7 +156,7 @@ final class WeightFit {
           partScales[o] = scales[scales.length == 1 ? 0 : from + o];
         }
         LayerStatistics.Moments m = moments[g];
-        int[][] rounded =
+        byte[][] rounded =
             m != null && settings.carryErrors()
                 ? carry(
                     part,
@@ -235,13 +238,13 @@ final class WeightFit {
     return best;
   }
 
-  static int[][] nearest(float[][] target, float[] scales, int bits) {
+  static byte[][] nearest(float[][] target, float[] scales, int bits) {
     int limit = limit(bits);
-    int[][] out = new int[target.length][];
+    byte[][] out = new byte[target.length][];
     for (int o = 0; o < target.length; o++) {
-      out[o] = new int[target[o].length];
+      out[o] = new byte[target[o].length];
       for (int i = 0; i < out[o].length; i++) {
-        out[o][i] = clamp(Math.rint(target[o][i] / scales[o]), limit);
+        out[o][i] = (byte) clamp(Math.rint(target[o][i] / scales[o]), limit);
       }
     }
     return out;
@@ -294,22 +297,32 @@ final class WeightFit {
   /** E|(aimed·seen) − (weights·meant)|² without means, but for what does not depend on aimed. */
   private static double relativeError(
       float[][] weights, float[][] aimed, LayerStatistics.Moments m) {
-    double sum = 0;
     int k = m.seen().length;
-    double[] a = new double[k];
-    for (int o = 0; o < weights.length; o++) {
-      Arrays.fill(a, 0);
-      for (int i = 0; i < k; i++) {
-        Matrices.addRow(a, 0, k, aimed[o][i], m.seen()[i]);
-      }
-      for (int i = 0; i < k; i++) {
-        double c = 0;
-        double[] cross = m.cross()[i];
-        for (int j = 0; j < k; j++) {
-          c += cross[j] * weights[o][j];
-        }
-        sum += aimed[o][i] * (a[i] - 2 * c);
-      }
+    double[] errors = new double[(weights.length + COLUMNS - 1) / COLUMNS];
+    forBlocks(
+        weights.length,
+        k,
+        (from, to) -> {
+          double[][] meant = transposed(weights, from, to);
+          double[][] seen = transposed(aimed, from, to);
+          double[] row = new double[to - from];
+          double sum = 0;
+          for (int i = 0; i < k; i++) {
+            Arrays.fill(row, 0);
+            Matrices.addRows(row, row.length, m.cross()[i], meant, 0, k);
+            for (int c = 0; c < row.length; c++) {
+              row[c] *= -2;
+            }
+            Matrices.addRows(row, row.length, m.seen()[i], seen, 0, k);
+            for (int c = 0; c < row.length; c++) {
+              sum += seen[i][c] * row[c];
+            }
+          }
+          errors[from / COLUMNS] = sum;
+        });
+    double sum = 0;
+    for (double e : errors) {
+      sum += e;
     }
     return sum;
   }
@@ -321,38 +334,69 @@ final class WeightFit {
     if (!(lambda > 0)) {
       return weights;
     }
-    double[][] h = new double[k][];
+    double[][] l = Matrices.lower(m.seen());
     for (int i = 0; i < k; i++) {
-      h[i] = m.seen()[i].clone();
-      h[i][i] += lambda;
+      l[i][i] += lambda;
     }
-    double[][] right = new double[k][weights.length];
-    double[][] transposed = new double[k][weights.length];
-    for (int i = 0; i < k; i++) {
-      for (int o = 0; o < weights.length; o++) {
-        transposed[i][o] = weights[o][i];
-      }
-    }
-    for (int i = 0; i < k; i++) {
-      for (int j = 0; j < k; j++) {
-        Matrices.addRow(right[i], 0, weights.length, m.cross()[i][j], transposed[j]);
-      }
-      Matrices.addRow(right[i], 0, weights.length, lambda, transposed[i]);
-    }
-    if (!Matrices.factorReversed(h)) {
+    if (!Matrices.factorReversed(l)) {
       return weights;
     }
-    Matrices.solve(h, right);
     float[][] out = new float[weights.length][k];
-    for (int i = 0; i < k; i++) {
-      for (int o = 0; o < weights.length; o++) {
-        out[o][i] = (float) right[i][o];
+    forBlocks(
+        weights.length,
+        k,
+        (from, to) -> {
+          double[][] part = transposed(weights, from, to);
+          double[][] right = new double[k][];
+          for (int i = 0; i < k; i++) {
+            right[i] = new double[to - from];
+            Matrices.addRows(right[i], to - from, m.cross()[i], part, 0, k);
+            Matrices.addRow(right[i], 0, to - from, lambda, part[i]);
+          }
+          Matrices.solve(l, right);
+          for (int i = 0; i < k; i++) {
+            for (int o = from; o < to; o++) {
+              out[o][i] = (float) right[i][o - from];
+            }
+          }
+        });
+    return out;
+  }
+
+  /** Work on some of the outputs. */
+  private interface Block {
+    void run(int from, int to);
+  }
+
+  /** Works on all outputs, a few at a time, on all processors where it pays. */
+  private static void forBlocks(int outputs, int inputs, Block work) {
+    int blocks = (outputs + COLUMNS - 1) / COLUMNS;
+    Parallel.run(
+        (int) Math.min(blocks, 1 + (double) inputs * inputs * outputs / LEAST_SHARED),
+        (share, shares) -> {
+          for (int b = share; b < blocks; b += shares) {
+            work.run(b * COLUMNS, Math.min(outputs, (b + 1) * COLUMNS));
+          }
+        });
+  }
+
+  /** Some rows as columns. */
+  private static double[][] transposed(float[][] rows, int from, int to) {
+    double[][] out = new double[rows[from].length][to - from];
+    for (int o = from; o < to; o++) {
+      for (int i = 0; i < out.length; i++) {
+        out[i][o - from] = rows[o][i];
       }
     }
     return out;
   }
 
-  private static int[][] carry(
+  /**
+   * Rounds and carries errors over.
+   *
+   * @param m its covariance of what is seen is used up: two of them would not fit the heap
+   */
+  private static byte[][] carry(
       float[][] target,
       float[] scales,
       float[] minimum,
@@ -372,17 +416,11 @@ final class WeightFit {
             .sorted(Comparator.comparingDouble(i -> -m.seen()[i][i]))
             .mapToInt(Integer::intValue)
             .toArray();
-    double[][] h = new double[k][k];
+    double[][] h = reorder(m.seen(), order);
     for (int i = 0; i < k; i++) {
-      for (int j = 0; j < k; j++) {
-        h[i][j] = m.seen()[order[i]][order[j]];
-      }
       h[i][i] += damping * mean;
     }
-    double[][] l = new double[k][];
-    for (int i = 0; i < k; i++) {
-      l[i] = h[i].clone();
-    }
+    double[][] l = Matrices.lower(h);
     if (!Matrices.factorReversed(l)) {
       return nearest(target, scales, bits);
     }
@@ -391,7 +429,7 @@ final class WeightFit {
         freeScales
             ? (int) Math.max(1, Math.min(TRIALS, TRIAL_WORK / ((double) k * k * outputs)))
             : 1;
-    int[][] best = new int[outputs][];
+    byte[][] best = new byte[outputs][];
     // Every output is rounded by itself.
     Parallel.run(
         (int) Math.min(outputs, 1 + (double) trials * k * k * outputs / LEAST_SHARED),
@@ -401,7 +439,7 @@ final class WeightFit {
           float[][] part = Arrays.copyOfRange(target, from, to);
           float[] partScales = Arrays.copyOfRange(scales, from, to);
           float[] partMinimum = Arrays.copyOfRange(minimum, from, to);
-          int[][] rounded = tryScales(part, partScales, partMinimum, l, order, limit, trials);
+          byte[][] rounded = tryScales(part, partScales, partMinimum, l, order, limit, trials);
           descend(part, partScales, h, order, rounded, limit);
           System.arraycopy(partScales, 0, scales, from, to - from);
           System.arraycopy(rounded, 0, best, from, to - from);
@@ -409,8 +447,23 @@ final class WeightFit {
     return best;
   }
 
+  /** Brings rows and columns of a symmetric matrix into another order, in its own memory. */
+  private static double[][] reorder(double[][] matrix, int[] order) {
+    int k = order.length;
+    double[][] rows = new double[k][];
+    double[] line = new double[k];
+    for (int i = 0; i < k; i++) {
+      rows[i] = matrix[order[i]];
+      for (int j = 0; j < k; j++) {
+        line[j] = rows[i][order[j]];
+      }
+      System.arraycopy(line, 0, rows[i], 0, k);
+    }
+    return rows;
+  }
+
   /** Rounds with one scale after the other; keeps the best of each output. */
-  private static int[][] tryScales(
+  private static byte[][] tryScales(
       float[][] target,
       float[] scales,
       float[] minimum,
@@ -419,67 +472,113 @@ final class WeightFit {
       int limit,
       int trials) {
     int k = l.length;
-    int outputs = target.length;
     double step = Math.min(MOST_STEP, (1 - LEAST_SHARE) / trials);
-    int[][] best = new int[outputs][];
-    double[] least = new double[outputs];
+    byte[][] best = new byte[target.length][k];
+    double[] least = new double[target.length];
     float[] bestScales = scales.clone();
-    for (int t = 0; t < trials; t++) {
-      float[] tried = new float[outputs];
-      for (int o = 0; o < outputs; o++) {
-        tried[o] = Math.max(minimum[o], (float) (scales[o] * (1 - step * t)));
+    long columns = (long) target.length * trials;
+    Projection projection = new Projection(l, order, limit, (int) Math.min(COLUMNS, columns));
+    // An output with one of its scales is a column; columns are rounded side by side.
+    for (long from = 0; from < columns; from += COLUMNS) {
+      int count = (int) Math.min(COLUMNS, columns - from);
+      for (int c = 0; c < count; c++) {
+        int o = (int) ((from + c) / trials);
+        int t = (int) ((from + c) % trials);
+        projection.column(c, target[o], Math.max(minimum[o], (float) (scales[o] * (1 - step * t))));
       }
-      int[][] q = new int[outputs][k];
-      double[] errors = project(target, tried, l, order, q, limit);
-      for (int o = 0; o < outputs; o++) {
-        if (best[o] == null || errors[o] < least[o]) {
-          best[o] = q[o];
-          least[o] = errors[o];
-          bestScales[o] = tried[o];
+      projection.run(count);
+      for (int c = 0; c < count; c++) {
+        int o = (int) ((from + c) / trials);
+        if ((from + c) % trials == 0 || projection.sum[c] < least[o]) {
+          projection.integers(c, best[o]);
+          least[o] = projection.sum[c];
+          bestScales[o] = (float) projection.scales[c];
         }
       }
     }
-    System.arraycopy(bestScales, 0, scales, 0, outputs);
+    System.arraycopy(bestScales, 0, scales, 0, scales.length);
     return best;
   }
 
   /**
-   * Rounds column by column. H = Lᵀ·L: column j is rounded so that component j of L·(w − q), which
-   * depends on the columns up to j alone, gets as small as it can.
-   *
-   * @return the error that is left, per output
+   * Rounds weight by weight. H = Lᵀ·L: weight j is rounded so that component j of L·(w − q), which
+   * depends on the weights up to j alone, gets as small as it can.
    */
-  private static double[] project(
-      float[][] target, float[] scales, double[][] l, int[] order, int[][] q, int limit) {
-    int k = l.length;
-    int outputs = target.length;
-    double[][] error = new double[k][outputs];
-    double[] carried = new double[outputs];
-    double[] sum = new double[outputs];
-    for (int j = 0; j < k; j++) {
-      Arrays.fill(carried, 0);
-      for (int i = 0; i < j; i++) {
-        double f = l[j][i];
-        if (f != 0) {
-          Matrices.addRow(carried, 0, outputs, f, error[i]);
-        }
-      }
-      double pivot = l[j][j];
-      int column = order[j];
-      for (int o = 0; o < outputs; o++) {
-        double w = target[o][column];
-        q[o][column] = clamp(Math.rint((w + carried[o] / pivot) / scales[o]), limit);
-        error[j][o] = w - (double) scales[o] * q[o][column];
-        double left = carried[o] + pivot * error[j][o];
-        sum[o] += left * left;
+  private static final class Projection {
+    private final double[][] l;
+    private final int[] order;
+    private final int limit;
+    private final float[][] weights;
+    private final double[] scales;
+
+    /** The error that is left, per column. */
+    private final double[] sum;
+
+    /** Weights × columns. */
+    private final double[][] error;
+
+    private final byte[][] rounded;
+    private final double[] carried;
+    private final double[] present;
+    private final double[] levels;
+
+    Projection(double[][] l, int[] order, int limit, int columns) {
+      this.l = l;
+      this.order = order;
+      this.limit = limit;
+      this.weights = new float[columns][];
+      this.scales = new double[columns];
+      this.sum = new double[columns];
+      this.error = new double[l.length][columns];
+      this.rounded = new byte[l.length][columns];
+      this.carried = new double[columns];
+      this.present = new double[columns];
+      this.levels = new double[columns];
+    }
+
+    void column(int column, float[] row, float scale) {
+      weights[column] = row;
+      scales[column] = scale;
+    }
+
+    /** The integers of a column, in the order of the weights. */
+    void integers(int column, byte[] row) {
+      for (int j = 0; j < order.length; j++) {
+        row[order[j]] = rounded[j][column];
       }
     }
-    return sum;
+
+    void run(int columns) {
+      Arrays.fill(sum, 0);
+      for (int j = 0; j < l.length; j++) {
+        Arrays.fill(carried, 0);
+        Matrices.addRows(carried, columns, l[j], error, 0, j);
+        for (int c = 0; c < columns; c++) {
+          present[c] = weights[c][order[j]];
+        }
+        round(columns, l[j][j], limit, error[j]);
+        for (int c = 0; c < columns; c++) {
+          rounded[j][c] = (byte) levels[c];
+        }
+      }
+    }
+
+    private void round(int columns, double pivot, double most, double[] left) {
+      for (int c = 0; c < columns; c++) {
+        double q = Math.rint((present[c] + carried[c] / pivot) / scales[c]);
+        levels[c] = Math.max(-most, Math.min(most, q));
+      }
+      for (int c = 0; c < columns; c++) {
+        left[c] = present[c] - scales[c] * levels[c];
+        double component = carried[c] + pivot * left[c];
+        sum[c] += component * component;
+      }
+    }
   }
 
   /** Rounds every weight again, given all others, while that lowers the error. */
   private static void descend(
-      float[][] target, float[] scales, double[][] h, int[] order, int[][] q, int limit) {
+      float[][] target, float[] scales, double[][] h, int[] order, byte[][] q, int limit) {
     int k = order.length;
     double[] error = new double[k];
     double[] slope = new double[k];
@@ -498,7 +597,7 @@ final class WeightFit {
           int better = clamp(Math.rint((w - ideal) / scales[o]), limit);
           if (better != q[o][column]) {
             double step = (q[o][column] - better) * (double) scales[o];
-            q[o][column] = better;
+            q[o][column] = (byte) better;
             error[i] += step;
             Matrices.addRow(slope, 0, k, step, h[i]);
             changed = true;
