@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
+import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
 import io.jetfire.Converter;
 import io.jetfire.DataException;
 import io.jetfire.Dataset;
+import io.jetfire.Explanation;
 import io.jetfire.Model;
 import io.jetfire.Preprocessing;
 import io.jetfire.Recipe;
@@ -24,6 +26,7 @@ import io.jetfire.spi.ModelRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -265,6 +268,110 @@ public abstract class ConverterBackendContract {
                         () -> true)));
     assertThat(target).doesNotExist();
     assertNothingBesides(target);
+  }
+
+  @Test
+  final void explainsWithoutWritingOrSaysThatItCannot() throws IOException {
+    Recipe recipe = recipes().get(recipes().size() - 1);
+    Explanation why;
+    try {
+      why = backend.explain(request(known.model(), recipe, target));
+    } catch (ConfigurationException cannot) {
+      assertThat(cannot).hasMessageContaining(known.model().path().toString());
+      return;
+    }
+    assertThat(why.layers()).isNotEmpty();
+    assertThat(target).doesNotExist();
+    assertNothingBesides(target);
+  }
+
+  @Test
+  final void explainsNothingWithoutSamples() {
+    for (Recipe recipe : recipes()) {
+      assertThatExceptionOfType(ConfigurationException.class)
+          .as(recipe.name())
+          .isThrownBy(
+              () -> backend.explain(request(known.model(), recipe, target, Optional.empty())));
+    }
+  }
+
+  @Test
+  final void advisesOnWhatItMeasuredOrSaysThatItCannot() {
+    List<Advice.Trial> told = new ArrayList<>();
+    List<Long> sizes = new ArrayList<>();
+    ConverterBackend.Measure measure =
+        new ConverterBackend.Measure.Metric(
+            "closeness",
+            model -> {
+              assertThat(model.format()).isEqualTo(backend.targetFormat());
+              sizes.add(model.path().toFile().length());
+              return -distance(run(model));
+            });
+    Optional<Advice> advice = advise(measure, Duration.ofMinutes(10), told, Cancellation.NEVER);
+    if (advice.isEmpty()) {
+      return;
+    }
+    assertThat(advice.get().complete()).isTrue();
+    assertThat(advice.get().trials()).isNotEmpty().isEqualTo(told);
+    assertThat(advice.get().trials()).extracting(Advice.Trial::sizeBytes).isEqualTo(sizes);
+    assertThat(advice.get().smallest()).isPresent();
+  }
+
+  @Test
+  final void anAdviceThatIsCancelledOrOutOfTimeHasWhatWasTried() {
+    ConverterBackend.Measure measure =
+        new ConverterBackend.Measure.SignalToNoise(calibration(known.samples()));
+    List<Advice.Trial> told = new ArrayList<>();
+    advise(measure, Duration.ofMinutes(10), told, () -> true)
+        .ifPresent(
+            advice -> {
+              assertThat(advice.complete()).isFalse();
+              assertThat(advice.trials()).isEqualTo(told);
+            });
+    List<Advice.Trial> late = new ArrayList<>();
+    advise(measure, Duration.ofNanos(1), late, Cancellation.NEVER)
+        .ifPresent(
+            advice -> {
+              assertThat(advice.complete()).isFalse();
+              assertThat(advice.trials()).isEqualTo(late);
+            });
+  }
+
+  /** Asks for advice with a budget that every variant meets; empty if the backend gives none. */
+  private Optional<Advice> advise(
+      ConverterBackend.Measure measure,
+      Duration limit,
+      List<Advice.Trial> told,
+      Cancellation cancellation) {
+    try {
+      return Optional.of(
+          backend.advise(
+              new ConverterBackend.Search(
+                  known.model(),
+                  calibration(known.samples()),
+                  Converter.DEFAULT_TARGET_RUNTIME,
+                  ConverterBackend.Reading.asSource(),
+                  measure,
+                  -Float.MAX_VALUE,
+                  limit,
+                  told::add,
+                  cancellation)));
+    } catch (ConfigurationException cannot) {
+      assertThat(cannot).hasMessageContaining(known.model().path().toString());
+      return Optional.empty();
+    }
+  }
+
+  private double distance(List<Tensor> outputs) {
+    double most = 0;
+    for (int i = 0; i < outputs.size(); i++) {
+      float[] expected = known.outputs().get(i).toFloatArray();
+      float[] actual = outputs.get(i).toFloatArray();
+      for (int k = 0; k < expected.length; k++) {
+        most = Math.max(most, Math.abs(expected[k] - actual[k]));
+      }
+    }
+    return most;
   }
 
   private void assertNothingBesides(Path file) throws IOException {

@@ -2,8 +2,11 @@ package io.jetfire.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.jetfire.Advice;
 import io.jetfire.ConfigurationException;
 import io.jetfire.DataException;
+import io.jetfire.Explanation;
+import io.jetfire.LayerError;
 import io.jetfire.Model;
 import io.jetfire.Recipe;
 import io.jetfire.Sample;
@@ -11,6 +14,7 @@ import io.jetfire.StorageException;
 import io.jetfire.Target;
 import io.jetfire.Tensor;
 import io.jetfire.UnsupportedModelException;
+import io.jetfire.spi.Cancellation;
 import io.jetfire.spi.ConverterBackend;
 import io.jetfire.spi.ConverterBackendProvider;
 import io.jetfire.spi.ProviderContext;
@@ -20,6 +24,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -44,7 +49,13 @@ final class BrokenConvertersTest {
     NEEDS_NO_CALIBRATION("asksForCalibrationWhereARecipeNeedsIt"),
     TAKES_NAN("namesACalibrationSampleWithANaN"),
     TAKES_ANY_SHAPE("namesACalibrationSampleOfAnotherShape"),
-    DEAF("stopsWhenCancelledAndLeavesNoFile");
+    DEAF("stopsWhenCancelledAndLeavesNoFile"),
+    EXPLAINS_INTO_THE_TARGET("explainsWithoutWritingOrSaysThatItCannot"),
+    EXPLAINS_FROM_NOTHING("explainsNothingWithoutSamples"),
+    KEEPS_A_TRIAL_TO_ITSELF("advisesOnWhatItMeasuredOrSaysThatItCannot"),
+    INVENTS_SIZES("advisesOnWhatItMeasuredOrSaysThatItCannot"),
+    FAILS_WHEN_CANCELLED("anAdviceThatIsCancelledOrOutOfTimeHasWhatWasTried"),
+    NEVER_LATE("anAdviceThatIsCancelledOrOutOfTimeHasWhatWasTried");
 
     private final String intended;
 
@@ -177,6 +188,60 @@ final class BrokenConvertersTest {
         Files.writeString(target, line);
       }
       return new Conversion(Model.of(target, "line"), List.of(), Map.of());
+    }
+
+    @Override
+    public Explanation explain(Request request) {
+      if (request.calibration().isEmpty() && flaw != Flaw.EXPLAINS_FROM_NOTHING) {
+        throw new ConfigurationException("no samples to explain with");
+      }
+      if (flaw == Flaw.EXPLAINS_INTO_THE_TARGET) {
+        convert(request);
+      }
+      LayerError layer = new LayerError("slope", "MUL", "INT8", 20, 20, 1, 0.25, 0, 1, 100);
+      return new Explanation(List.of(layer), List.of(), List.of(), 4);
+    }
+
+    @Override
+    public Advice advise(Search search) {
+      List<Advice.Trial> trials = new ArrayList<>();
+      long start = System.nanoTime();
+      try {
+        Path file = Files.createTempFile("advice", ".line");
+        for (Recipe recipe : List.of(Recipe.float32(), Recipe.dynamicRange())) {
+          boolean late = System.nanoTime() - start > search.timeLimit().toNanos();
+          if (search.cancellation().isRequested() || (late && flaw != Flaw.NEVER_LATE)) {
+            if (flaw == Flaw.FAILS_WHEN_CANCELLED) {
+              search.cancellation().check();
+            }
+            return new Advice(search.measure().toString(), search.budget(), trials, false);
+          }
+          Model model =
+              convert(
+                      new Request(
+                          search.source(),
+                          recipe,
+                          Optional.of(search.calibration()),
+                          search.targetRuntime(),
+                          search.reading(),
+                          file,
+                          Cancellation.NEVER))
+                  .model();
+          double accuracy =
+              search.measure() instanceof Measure.Metric metric
+                  ? metric.of().applyAsDouble(model)
+                  : 30;
+          long size = Files.size(file) + (flaw == Flaw.INVENTS_SIZES ? 1 : 0);
+          trials.add(new Advice.Trial(recipe, size, 1, accuracy));
+          if (trials.size() == 1 || flaw != Flaw.KEEPS_A_TRIAL_TO_ITSELF) {
+            search.onTrial().accept(trials.get(trials.size() - 1));
+          }
+        }
+        Files.delete(file);
+        return new Advice(search.measure().toString(), search.budget(), trials, true);
+      } catch (IOException e) {
+        throw new StorageException("cannot search " + search.source(), e);
+      }
     }
 
     private static final AtomicInteger COUNT = new AtomicInteger();

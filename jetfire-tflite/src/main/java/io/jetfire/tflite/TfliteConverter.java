@@ -123,7 +123,6 @@ final class TfliteConverter implements ConverterBackend {
   public Advice advise(Search search) {
     // Every recipe of the search changes precision, so the file is read as for any of them.
     Graph graph = read(search.source(), Recipe.fullInteger(), search.reading());
-    search.cancellation().check();
     QuantizeOptions options =
         options(search.targetRuntime(), search.cancellation())
             .runtime(context.modelRuntime("tflite"))
