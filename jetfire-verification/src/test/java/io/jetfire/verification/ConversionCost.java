@@ -36,6 +36,9 @@ import java.util.stream.IntStream;
  * of the image, whether to compare combinations of methods, methods that are switched off.
  */
 final class ConversionCost {
+  /** Begins the line with the seconds that all processors together spent on the conversion. */
+  static final String PROCESSOR = "processor seconds: ";
+
   private ConversionCost() {}
 
   public static void main(String[] args) throws Exception {
@@ -62,6 +65,10 @@ final class ConversionCost {
     TfliteWriter.write(
         quantized.graph(), Path.of(args[1]), WriteOptions.target(TargetRuntime.of("2.21.0")));
     quantized.methods().forEach(System.out::println);
+    ProcessHandle.current()
+        .info()
+        .totalCpuDuration()
+        .ifPresent(d -> System.out.println(PROCESSOR + d.toMillis() / 1e3));
   }
 
   /** Samples that are read from the file one by one, so that the heap holds one alone. */

@@ -10,41 +10,89 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What conversions of a 14 MB network cost, file to file, each in a new JVM; the table is written
- * to {@code target/conversion-cost.txt}.
+ * What conversions of a 14 MB network cost, file to file, each in a new JVM; what is measured is
+ * written to {@code target/conversion-cost.txt}.
  *
- * <p>Heap is given as the smallest limit, in multiples of the model's size, with which the same
- * conversion still succeeds. Calibration is compared with executing the same samples and doing
- * nothing else: in one session on one thread, as applications do, with the kernels that come with
- * the runtime and with XNNPACK, which calibration itself uses.
+ * <p>Heap is given as a limit, in multiples of the model's size, with which the same conversion
+ * succeeds. Calibration is compared with executing the same samples and doing nothing else, on as
+ * many threads as calibration has, with the kernels that come with the runtime and with XNNPACK,
+ * which calibration itself uses.
  */
+@Tag("proof")
 class ConversionCostTest {
   private static final int SIDE = 224;
   private static final int SAMPLES = 100;
+  private static final String SEARCHED = "true";
+  private static final String FIXED = "false";
 
-  /** The fastest of so many runs counts: what else the host does only ever adds time. */
-  private static final int ROUNDS = 3;
+  private static final List<String> TABLE = new ArrayList<>();
 
-  private static final int[] HEAPS = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
+  @TempDir static Path folder;
 
-  @TempDir Path folder;
+  private static Path model = Path.of("");
+  private static Path samples = Path.of("");
 
-  @Test
-  @Tag("proof")
-  void everyStageIsMeasuredInAJvmOfItsOwn() throws IOException, InterruptedException {
-    Path model = folder.resolve("float.tflite");
+  /** A conversion that is measured, with what is switched off in it. */
+  private enum Conversion {
+    DYNAMIC_RANGE("dynamic range, no samples"),
+    RANGES(
+        "int8, ranges alone",
+        "merge-layers",
+        "range-search",
+        "softmax-range",
+        "equalization",
+        "error-feedback",
+        "regression",
+        "bias-correction"),
+    BIASES(
+        "int8, ranges and bias correction",
+        "merge-layers",
+        "equalization",
+        "error-feedback",
+        "regression"),
+    ERROR_FEEDBACK("int8, with error feedback", "merge-layers", "equalization", "regression"),
+    REGRESSION("int8, with regression", "merge-layers", "equalization"),
+    ALL("int8, all methods");
+
+    final String title;
+    final List<String> without;
+
+    Conversion(String title, String... without) {
+      this.title = title;
+      this.without = List.of(without);
+    }
+
+    List<String> arguments(Path target, String search) {
+      List<String> arguments = new ArrayList<>();
+      arguments.add(model.toString());
+      arguments.add(target.toString());
+      arguments.add(this == DYNAMIC_RANGE ? "DYNAMIC_RANGE" : "FULL_INTEGER");
+      arguments.add(this == DYNAMIC_RANGE ? "-" : samples.toString());
+      arguments.addAll(List.of(Integer.toString(SAMPLES), Integer.toString(SIDE), search));
+      arguments.addAll(without);
+      return arguments;
+    }
+  }
+
+  @BeforeAll
+  static void makeModelAndSamples() throws IOException {
+    model = folder.resolve("float.tflite");
     TfliteWriter.write(
         MobileNet.graph(SIDE), model, WriteOptions.target(TargetRuntime.of("2.16.1")));
-    Path samples = folder.resolve("samples.f32");
+    samples = folder.resolve("samples.f32");
     ByteBuffer bytes =
         ByteBuffer.allocate(SAMPLES * SIDE * SIDE * 3 * 4).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < SAMPLES; i++) {
@@ -53,102 +101,49 @@ class ConversionCostTest {
       }
     }
     Files.write(samples, bytes.array());
-    String given = samples.toString();
-    String all = "false";
-    List<String> table = new ArrayList<>();
-    measure(table, "dynamic range, no samples", model, "DYNAMIC_RANGE", "-", all);
-    measure(
-        table,
-        "int8, ranges alone",
-        model,
-        "FULL_INTEGER",
-        given,
-        all,
-        "range-search",
-        "softmax-range",
-        "equalization",
-        "error-feedback",
-        "regression",
-        "bias-correction");
-    measure(
-        table,
-        "int8, ranges and bias correction",
-        model,
-        "FULL_INTEGER",
-        given,
-        all,
-        "equalization",
-        "error-feedback",
-        "regression");
-    measure(
-        table,
-        "int8, with error feedback",
-        model,
-        "FULL_INTEGER",
-        given,
-        all,
-        "equalization",
-        "regression");
-    measure(table, "int8, with regression", model, "FULL_INTEGER", given, all, "equalization");
-    measure(table, "int8, all methods", model, "FULL_INTEGER", given, all);
-    compareWithBareRuns(table, model, samples);
+  }
+
+  @AfterAll
+  static void writeTable() throws IOException {
     Files.createDirectories(Path.of("target"));
-    Files.write(Path.of("target", "conversion-cost.txt"), table);
+    Files.write(
+        Path.of("target", "conversion-cost.txt"),
+        TABLE,
+        StandardOpenOption.CREATE,
+        StandardOpenOption.APPEND);
+    TABLE.clear();
   }
 
-  private void measure(
-      List<String> table,
-      String name,
-      Path model,
-      String precision,
-      String samples,
-      String search,
-      String... without)
-      throws IOException, InterruptedException {
-    Path target = folder.resolve("quantized.tflite");
-    Files.deleteIfExists(target);
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                model.toString(),
-                target.toString(),
-                precision,
-                samples,
-                Integer.toString(SAMPLES),
-                Integer.toString(SIDE),
-                search));
-    arguments.addAll(List.of(without));
-    double seconds = Double.MAX_VALUE;
-    for (int round = 0; round < ROUNDS; round++) {
-      Ended ended = run(List.of(), ConversionCost.class, arguments);
-      assertThat(ended.log()).satisfies(log -> assertThat(ended.exit()).as(log).isZero());
-      seconds = Math.min(seconds, ended.seconds());
-    }
-    assertThat(Files.size(target)).as(name).isBetween(3_400_000L, Files.size(model) / 3);
-    table.add(
-        String.format(
-            Locale.ROOT,
-            "%-34s %7.2f s %9d bytes, heap %s",
-            name,
-            seconds,
-            Files.size(target),
-            heap(model, arguments)));
+  @Test
+  void timeWithoutFittingWeights() throws IOException, InterruptedException {
+    time(Conversion.DYNAMIC_RANGE, FIXED, 5);
+    time(Conversion.RANGES, FIXED, 5);
+    time(Conversion.BIASES, FIXED, 5);
   }
 
-  private String heap(Path model, List<String> arguments) throws IOException, InterruptedException {
-    for (int multiple : HEAPS) {
-      long bytes = multiple * Files.size(model);
-      Ended ended = run(List.of("-Xmx" + (bytes >> 10) + "k"), ConversionCost.class, arguments);
-      if (ended.exit() == 0) {
-        return "<= " + multiple + " x model";
-      }
-      assertThat(ended.log()).contains("OutOfMemoryError");
-    }
-    return "> " + HEAPS[HEAPS.length - 1] + " x model";
+  @Test
+  void timeOfFurtherMethods() throws IOException, InterruptedException {
+    time(Conversion.ERROR_FEEDBACK, FIXED, 1);
+    time(Conversion.REGRESSION, FIXED, 1);
+    time(Conversion.ALL, FIXED, 1);
+    time(Conversion.ALL, SEARCHED, 1);
   }
 
-  private void compareWithBareRuns(List<String> table, Path model, Path samples)
-      throws IOException, InterruptedException {
+  @Test
+  void heapWithoutFittingWeightsIsTwiceTheModel() throws IOException, InterruptedException {
+    assertThat(heap(Conversion.DYNAMIC_RANGE, 1, 1.5, 2)).isLessThanOrEqualTo(2);
+    assertThat(heap(Conversion.RANGES, 1.5, 1.75, 2)).isLessThanOrEqualTo(2);
+    assertThat(heap(Conversion.BIASES, 1.5, 1.75, 2)).isLessThanOrEqualTo(2);
+  }
+
+  @Test
+  void heapOfFurtherMethods() throws IOException, InterruptedException {
+    heap(Conversion.ERROR_FEEDBACK, 3, 4, 6, 8);
+    heap(Conversion.ALL, 4, 6, 8, 12);
+  }
+
+  @Test
+  void calibrationCostsLittleMoreThanExecution() throws IOException, InterruptedException {
     Ended ended =
         run(
             List.of(),
@@ -159,12 +154,76 @@ class ConversionCostTest {
                 Integer.toString(SAMPLES),
                 Integer.toString(SIDE)));
     assertThat(ended.exit()).as(ended.log()).isZero();
-    table.addAll(ended.log().lines().filter(l -> l.startsWith("calibration")).toList());
+    List<String> found = ended.log().lines().filter(l -> l.startsWith("calibration")).toList();
+    assertThat(found).isNotEmpty();
+    TABLE.addAll(found);
+  }
+
+  private static void time(Conversion conversion, String search, int rounds)
+      throws IOException, InterruptedException {
+    Path target = folder.resolve("quantized.tflite");
+    double[] seconds = new double[rounds];
+    double[] processor = new double[rounds];
+    for (int round = 0; round < rounds; round++) {
+      Files.deleteIfExists(target);
+      Ended ended = run(List.of(), ConversionCost.class, conversion.arguments(target, search));
+      assertThat(ended.exit()).as(ended.log()).isZero();
+      seconds[round] = ended.seconds();
+      processor[round] =
+          ended
+              .log()
+              .lines()
+              .filter(l -> l.startsWith(ConversionCost.PROCESSOR))
+              .mapToDouble(l -> Double.parseDouble(l.substring(ConversionCost.PROCESSOR.length())))
+              .findFirst()
+              .orElseThrow();
+    }
+    assertThat(Files.size(target))
+        .as(conversion.title)
+        .isBetween(3_400_000L, Files.size(model) / 3);
+    Arrays.sort(seconds);
+    Arrays.sort(processor);
+    TABLE.add(
+        String.format(
+            Locale.ROOT,
+            "%-34s %6.2f s (%.2f to %.2f), processors %.2f s, %d bytes",
+            conversion.title + (search.equals(SEARCHED) ? ", searched" : ""),
+            seconds[rounds / 2],
+            seconds[0],
+            seconds[rounds - 1],
+            processor[rounds / 2],
+            Files.size(target)));
+  }
+
+  /** The smallest of some multiples of the model's size that is enough; infinite if none is. */
+  private static double heap(Conversion conversion, double... multiples)
+      throws IOException, InterruptedException {
+    double enough = Double.POSITIVE_INFINITY;
+    for (int i = multiples.length - 1; i >= 0; i--) {
+      long kilobytes = (long) (multiples[i] * Files.size(model)) >> 10;
+      Ended ended =
+          run(
+              List.of("-Xmx" + kilobytes + "k"),
+              ConversionCost.class,
+              conversion.arguments(folder.resolve("quantized.tflite"), FIXED));
+      if (ended.exit() != 0) {
+        assertThat(ended.log()).contains("OutOfMemoryError");
+        break;
+      }
+      enough = multiples[i];
+    }
+    TABLE.add(
+        String.format(
+            Locale.ROOT,
+            "%-34s heap %s x model",
+            conversion.title,
+            Double.isInfinite(enough) ? "> " + multiples[multiples.length - 1] : "<= " + enough));
+    return enough;
   }
 
   private record Ended(int exit, double seconds, String log) {}
 
-  private Ended run(List<String> options, Class<?> main, List<String> arguments)
+  private static Ended run(List<String> options, Class<?> main, List<String> arguments)
       throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

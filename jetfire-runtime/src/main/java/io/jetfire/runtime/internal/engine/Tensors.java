@@ -16,7 +16,7 @@ import org.bytedeco.tensorflowlite.global.tensorflowlite;
 import org.jspecify.annotations.Nullable;
 
 /** Reads native tensors without ever believing a pointer or a size alone. */
-final class Tensors {
+public final class Tensors {
   /** {@code kTfLiteAffineQuantization}. */
   private static final int AFFINE = 1;
 
@@ -79,7 +79,7 @@ final class Tensors {
    *
    * @return how many were copied, or -1 if there are none at the position
    */
-  static int read(ByteBuffer data, long position, ByteBuffer target) {
+  public static int read(ByteBuffer data, long position, ByteBuffer target) {
     long left = data.capacity() - position;
     if (position < 0 || left <= 0) {
       return -1;

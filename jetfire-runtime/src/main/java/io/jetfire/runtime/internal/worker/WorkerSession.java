@@ -8,6 +8,7 @@ import io.jetfire.runtime.internal.engine.EngineSession;
 import io.jetfire.runtime.internal.engine.InterpreterSettings;
 import io.jetfire.runtime.internal.engine.OperatorTiming;
 import io.jetfire.runtime.internal.engine.TensorInfo;
+import io.jetfire.runtime.internal.engine.Tensors;
 import io.jetfire.runtime.internal.worker.Wire.Place;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -171,6 +172,7 @@ public final class WorkerSession implements EngineSession {
   }
 
   private long send() {
+    values = List.of();
     List<Place> inputPlaces = new ArrayList<>();
     List<Place> outputPlaces = new ArrayList<>();
     long end = 0;
@@ -233,8 +235,7 @@ public final class WorkerSession implements EngineSession {
       if (!in.readBoolean()) {
         read.add(Wire.bytes(in));
       } else if (places.get(i).isShared() && shared != null) {
-        // The next run writes there again.
-        read.add(copy(places.get(i).in(shared)));
+        read.add(places.get(i).in(shared));
       } else {
         throw new IOException("output " + i + " in a place that it was not given");
       }
@@ -250,12 +251,22 @@ public final class WorkerSession implements EngineSession {
 
   @Override
   public ByteBuffer output(int output) {
+    return copy(value(output).duplicate()).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+  }
+
+  @Override
+  public int read(int output, long position, ByteBuffer target) {
+    return Tensors.read(value(output), position, target);
+  }
+
+  /** The bytes of an output, perhaps where the next run writes again. */
+  private ByteBuffer value(int output) {
     checkOpen();
     index(output, outputs.size(), "output");
     if (values.isEmpty()) {
       throw new ConfigurationException("The model has not run yet; there is no output to read.");
     }
-    return values.get(output).duplicate().order(java.nio.ByteOrder.LITTLE_ENDIAN);
+    return values.get(output);
   }
 
   @Override
