@@ -68,6 +68,22 @@ public final class Converter implements Description {
   }
 
   /**
+   * Starts a converter from this one, such as one with another recipe.
+   *
+   * @return a builder with everything set as here
+   */
+  public Builder toBuilder() {
+    Builder b = new Builder(backend).recipe(recipe).targetRuntime(targetRuntime);
+    b.calibration = calibration;
+    b.calibrationSamples = calibrationSamples;
+    b.preprocessing = preprocessing;
+    b.edgeLayout = edgeLayout;
+    b.dimensions.putAll(dimensions);
+    b.customOperators.addAll(customOperators);
+    return b;
+  }
+
+  /**
    * Returns the id of the converter backend.
    *
    * @return such as {@code tflite}
@@ -193,7 +209,7 @@ public final class Converter implements Description {
         + "]";
   }
 
-  static void checkTargetRuntime(Problems problems, String version) {
+  private static void checkTargetRuntime(Problems problems, String version) {
     problems.check(
         version.matches("[0-9]+(\\.[0-9]+){1,2}"),
         "targetRuntime is a version such as 2.16.1, not '" + version + "'");

@@ -8,13 +8,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the smallest acceptable variant of a model is searched by: samples, a budget, a time limit.
+ * What the smallest acceptable variant of a model is searched by: a converter whose recipe is open,
+ * a budget, a time limit.
  *
  * <pre>{@code
+ * Converter converter = Converter.toTflite().calibration(representative).build();
  * Advice advice = jetfire.advise(
  *     model,
- *     RecipeSearch.toTflite()
- *         .calibration(representative)
+ *     RecipeSearch.with(converter)
  *         .signalToNoiseAtLeast(30, digits)
  *         .timeLimit(Duration.ofMinutes(5))
  *         .onTrial(System.out::println)
@@ -24,12 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class RecipeSearch {
-  private final String backend;
-  private final Dataset calibration;
-  private final int samples;
-  private final Preprocessing preprocessing;
-  private final @Nullable Layout edgeLayout;
-  private final String targetRuntime;
+  private final Converter converter;
   private final double budget;
   private final @Nullable Dataset signalToNoise;
   private final @Nullable Evaluation evaluation;
@@ -38,13 +34,8 @@ public final class RecipeSearch {
   private final Consumer<Advice.Trial> onTrial;
   private final Cancellation cancellation;
 
-  private RecipeSearch(Builder b, Dataset calibration) {
-    this.backend = b.backend;
-    this.calibration = calibration;
-    this.samples = b.samples;
-    this.preprocessing = b.preprocessing;
-    this.edgeLayout = b.edgeLayout;
-    this.targetRuntime = b.targetRuntime;
+  private RecipeSearch(Builder b) {
+    this.converter = b.converter;
     this.budget = b.budget;
     this.signalToNoise = b.signalToNoise;
     this.evaluation = b.evaluation;
@@ -55,76 +46,24 @@ public final class RecipeSearch {
   }
 
   /**
-   * Starts a search among the variants that the converter backend {@code tflite} makes.
+   * Starts a search.
    *
+   * @param converter how the model is read, which backend makes variants, what they are calibrated
+   *     with, and at most how many samples are calibrated with and compared for signal to noise;
+   *     its recipe is not looked at
    * @return a builder with a time limit of 10 minutes
    */
-  public static Builder toTflite() {
-    return new Builder("tflite");
+  public static Builder with(Converter converter) {
+    return new Builder(converter);
   }
 
   /**
-   * Starts a search among the variants that another converter backend makes.
+   * Returns the converter whose recipe is searched for.
    *
-   * @param backend the backend's id
-   * @return a builder with a time limit of 10 minutes
+   * @return it has calibration samples
    */
-  public static Builder with(String backend) {
-    return new Builder(backend);
-  }
-
-  /**
-   * Returns the id of the converter backend.
-   *
-   * @return such as {@code tflite}
-   */
-  public String backend() {
-    return backend;
-  }
-
-  /**
-   * Returns the representative dataset.
-   *
-   * @return samples like those that the model will see
-   */
-  public Dataset calibration() {
-    return calibration;
-  }
-
-  /**
-   * Returns how many samples are calibrated with, and compared for signal to noise, at most.
-   *
-   * @return at least 1
-   */
-  public int samples() {
-    return samples;
-  }
-
-  /**
-   * Returns how samples become the model's inputs.
-   *
-   * @return none unless set
-   */
-  public Preprocessing preprocessing() {
-    return preprocessing;
-  }
-
-  /**
-   * Returns the layout that image inputs and outputs get.
-   *
-   * @return empty to keep the source's
-   */
-  public Optional<Layout> edgeLayout() {
-    return Optional.ofNullable(edgeLayout);
-  }
-
-  /**
-   * Returns the version of the oldest runtime that must execute the variants.
-   *
-   * @return such as {@code 2.16.1}
-   */
-  public String targetRuntime() {
-    return targetRuntime;
+  public Converter converter() {
+    return converter;
   }
 
   /**
@@ -192,15 +131,11 @@ public final class RecipeSearch {
 
   @Override
   public String toString() {
-    return "RecipeSearch["
-        + backend
-        + ", at least "
+    return "RecipeSearch[at least "
         + budget
         + (evaluation == null ? " dB of signal to noise" : " by " + evaluation)
-        + ", calibrated on "
-        + calibration
-        + ", for TensorFlow Lite "
-        + targetRuntime
+        + ", with "
+        + converter
         + ", within "
         + timeLimit
         + "]";
@@ -208,12 +143,7 @@ public final class RecipeSearch {
 
   /** Collects the parts of a {@link RecipeSearch}. */
   public static final class Builder {
-    private final String backend;
-    private @Nullable Dataset calibration;
-    private int samples = 200;
-    private Preprocessing preprocessing = Preprocessing.none();
-    private @Nullable Layout edgeLayout;
-    private String targetRuntime = Converter.DEFAULT_TARGET_RUNTIME;
+    private final Converter converter;
     private double budget = Double.NaN;
     private @Nullable Dataset signalToNoise;
     private @Nullable Evaluation evaluation;
@@ -222,64 +152,8 @@ public final class RecipeSearch {
     private Consumer<Advice.Trial> onTrial = trial -> {};
     private Cancellation cancellation = Cancellation.NEVER;
 
-    private Builder(String backend) {
-      this.backend = backend;
-    }
-
-    /**
-     * Sets the representative dataset.
-     *
-     * @param value samples like those that the model will see; their targets are not looked at
-     * @return this builder
-     */
-    public Builder calibration(Dataset value) {
-      this.calibration = value;
-      return this;
-    }
-
-    /**
-     * Sets how many samples are calibrated with, and compared for signal to noise, at most; 200 by
-     * default.
-     *
-     * @param value at least 1
-     * @return this builder
-     */
-    public Builder samples(int value) {
-      this.samples = value;
-      return this;
-    }
-
-    /**
-     * Sets how samples become the model's inputs.
-     *
-     * @param value for calibration and evaluation
-     * @return this builder
-     */
-    public Builder preprocessing(Preprocessing value) {
-      this.preprocessing = value;
-      return this;
-    }
-
-    /**
-     * Sets the layout that image inputs and outputs get; by default they keep the source's.
-     *
-     * @param value the layout
-     * @return this builder
-     */
-    public Builder edgeLayout(Layout value) {
-      this.edgeLayout = value;
-      return this;
-    }
-
-    /**
-     * Sets the version of the oldest runtime that must execute the variants; 2.16.1 by default.
-     *
-     * @param value such as {@code 2.16.1}
-     * @return this builder
-     */
-    public Builder targetRuntime(String value) {
-      this.targetRuntime = value;
-      return this;
+    private Builder(Converter converter) {
+      this.converter = converter;
     }
 
     /**
@@ -357,11 +231,11 @@ public final class RecipeSearch {
      *     named
      */
     public RecipeSearch build() {
-      Dataset samplesToCalibrate = calibration;
       Problems problems = new Problems("The search for a recipe");
       problems.check(
-          samplesToCalibrate != null,
-          "it needs calibration(dataset), 100 to 500 samples like those that the model will see");
+          converter.calibration().isPresent(),
+          "its converter needs calibration(dataset), 100 to 500 samples like those that the model"
+              + " will see");
       problems.check(
           signalToNoise != null || evaluation != null,
           "it needs a budget: metricAtLeast(0.9, evaluation, decoder), or signalToNoiseAtLeast(30,"
@@ -369,16 +243,11 @@ public final class RecipeSearch {
       problems.check(
           Double.isFinite(budget) || (signalToNoise == null && evaluation == null),
           "the budget is a finite number, not " + budget);
-      problems.check(samples >= 1, "samples is at least 1, not " + samples);
       problems.check(
           !timeLimit.isNegative() && !timeLimit.isZero(),
           "timeLimit is positive, not " + timeLimit);
-      Converter.checkTargetRuntime(problems, targetRuntime);
       problems.raise();
-      if (samplesToCalibrate == null) {
-        throw new IllegalStateException("checked above");
-      }
-      return new RecipeSearch(this, samplesToCalibrate);
+      return new RecipeSearch(this);
     }
   }
 }

@@ -118,6 +118,40 @@ class DescriptionBuildersTest {
   }
 
   @Test
+  void aConverterIsCopiedWithAnotherRecipe() {
+    Converter converter =
+        Converter.with("tflite")
+            .recipe(Recipe.fullInteger())
+            .calibration(DATA)
+            .calibrationSamples(60)
+            .preprocessing(Preprocessing.none())
+            .edgeLayout(Layout.CHANNELS_LAST)
+            .dimension("batch", 1)
+            .customOperators("Mine")
+            .targetRuntime("2.17.0")
+            .build();
+    assertThat(converter.toBuilder().build()).isEqualTo(converter);
+    Converter other = converter.toBuilder().recipe(Recipe.int16x8()).build();
+    assertThat(other.recipe()).isEqualTo(Recipe.int16x8());
+    assertThat(other.toBuilder().recipe(Recipe.fullInteger()).build()).isEqualTo(converter);
+  }
+
+  @Test
+  void aSearchForARecipeNamesAllProblems() {
+    assertThatThrownBy(
+            () -> RecipeSearch.with(Converter.toTflite().build()).timeLimit(Duration.ZERO).build())
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContainingAll("calibration(dataset)", "a budget", "timeLimit");
+    RecipeSearch.Builder search = RecipeSearch.with(Converter.toTflite().calibration(DATA).build());
+    assertThatThrownBy(() -> search.signalToNoiseAtLeast(Double.NaN, DATA).build())
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("finite");
+    assertThat(search.signalToNoiseAtLeast(30, DATA).build())
+        .asString()
+        .contains("30.0 dB of signal to noise", "calibrated on", "PT10M");
+  }
+
+  @Test
   void aDeviceRunNamesAllProblems() {
     assertThatThrownBy(
             () ->

@@ -266,7 +266,7 @@ public final class Quantizer {
           unclipped.remove(QuantizationMethod.SOFTMAX_RANGE);
           Built built =
               build(seen, c, given(given, base, seen.graph()), unclipped, new ArrayList<>());
-          refine(c, seen, built, runner, train);
+          refine(c, seen, built, runner, train, false);
           double sqnr = sqnr(base, built.graph(), runner, test);
           done.add(String.format(Locale.ROOT, "tried %s: %.2f dB on held-back samples", c, sqnr));
           if (sqnr > best + TIE_DB) {
@@ -284,7 +284,7 @@ public final class Quantizer {
         checkInputs(seen);
       }
       Built built = build(seen, chosen, given(given, base, seen.graph()), methods, notes);
-      refine(chosen, seen, built, runner, samples);
+      refine(chosen, seen, built, runner, samples, true);
       done.add("applied " + chosen);
       return finish(built, done, heldBack, samples.size());
     }
@@ -316,7 +316,12 @@ public final class Quantizer {
   }
 
   private void refine(
-      Candidate candidate, Seen seen, Built built, GraphRunner runner, SampleStore samples) {
+      Candidate candidate,
+      Seen seen,
+      Built built,
+      GraphRunner runner,
+      SampleStore samples,
+      boolean whole) {
     Set<QuantizationMethod> used = new LinkedHashSet<>(methods);
     if (candidate.ridge() == 0) {
       used.remove(QuantizationMethod.REGRESSION);
@@ -328,7 +333,8 @@ public final class Quantizer {
             built.layers(),
             seen.calibrated(),
             runner,
-            samples);
+            samples,
+            whole);
   }
 
   private List<Candidate> candidates(int samples) {

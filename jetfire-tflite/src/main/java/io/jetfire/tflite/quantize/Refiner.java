@@ -70,6 +70,8 @@ final class Refiner {
    * @param layers in the order of execution
    * @param calibrated what calibration saw of the float subgraph
    * @param samples what to fit to
+   * @param whole whether these are the samples that calibration saw; if not, what it saw of others
+   *     is not made use of
    */
   void refine(
       Subgraph source,
@@ -77,11 +79,12 @@ final class Refiner {
       List<Layer> layers,
       Calibrated calibrated,
       GraphRunner runner,
-      SampleStore samples) {
+      SampleStore samples,
+      boolean whole) {
     if (!isNeeded() || layers.isEmpty()) {
       return;
     }
-    if (meansSuffice(methods) && correctBiases(target, layers, calibrated, runner)) {
+    if (whole && meansSuffice(methods) && correctBiases(target, layers, calibrated, runner)) {
       return;
     }
     try (Walker meant = new Walker(source, runner, samples);

@@ -28,8 +28,6 @@ import io.jetfire.spi.TrainingBackend;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
@@ -105,10 +103,14 @@ final class HostRuns {
                         converter.preprocessing().orElse(preprocessing),
                         converter.calibrationSamples())),
         converter.targetRuntime(),
-        new ConverterBackend.Reading(
-            converter.edgeLayout(), converter.dimensions(), converter.customOperators()),
+        reading(converter),
         target,
         cancellation);
+  }
+
+  private static ConverterBackend.Reading reading(Converter converter) {
+    return new ConverterBackend.Reading(
+        converter.edgeLayout(), converter.dimensions(), converter.customOperators());
   }
 
   Explanation explain(Model source, Converter converter, Path folder) {
@@ -119,17 +121,18 @@ final class HostRuns {
   }
 
   Advice advise(Model source, RecipeSearch search) {
-    return backend(search.backend(), source)
+    Converter converter = search.converter();
+    return backend(converter.backend(), source)
         .advise(
             new ConverterBackend.Search(
                 source,
-                samples(search, search.calibration()),
-                search.targetRuntime(),
-                new ConverterBackend.Reading(search.edgeLayout(), Map.of(), List.of()),
+                samples(converter, converter.calibration().orElseThrow()),
+                converter.targetRuntime(),
+                reading(converter),
                 search
                     .signalToNoise()
                     .<ConverterBackend.Measure>map(
-                        d -> new ConverterBackend.Measure.SignalToNoise(samples(search, d)))
+                        d -> new ConverterBackend.Measure.SignalToNoise(samples(converter, d)))
                     .orElseGet(() -> metric(search)),
                 search.budget(),
                 search.timeLimit(),
@@ -137,8 +140,11 @@ final class HostRuns {
                 search.cancellation()));
   }
 
-  private static ConverterBackend.Calibration samples(RecipeSearch search, Dataset dataset) {
-    return new ConverterBackend.Calibration(dataset, search.preprocessing(), search.samples());
+  private static ConverterBackend.Calibration samples(Converter converter, Dataset dataset) {
+    return new ConverterBackend.Calibration(
+        dataset,
+        converter.preprocessing().orElse(Preprocessing.none()),
+        converter.calibrationSamples());
   }
 
   private ConverterBackend.Measure metric(RecipeSearch search) {
@@ -154,7 +160,7 @@ final class HostRuns {
                       variant,
                       delegate,
                       true,
-                      search.preprocessing(),
+                      search.converter().preprocessing().orElse(Preprocessing.none()),
                       decoding,
                       evaluation,
                       Optional.empty(),
