@@ -393,6 +393,44 @@ class RecipesTest {
     assertThat(notes).allMatch(n -> n.contains("which XNNPACK alone computes with")).hasSize(2);
   }
 
+  /** Samples whose 256 numbers come from 24 causes, and are not 0 on average. */
+  private static List<float[]> correlated(int n, long seed) {
+    float[] mixing = random(256 * 24, 77);
+    List<float[]> samples = samples(n, 256, seed);
+    for (int s = 0; s < n; s++) {
+      float[] causes = random(24, seed * 31 + s);
+      float[] sample = samples.get(s);
+      for (int i = 0; i < sample.length; i++) {
+        sample[i] = 0.1f * sample[i] + 0.5f;
+        for (int c = 0; c < causes.length; c++) {
+          sample[i] += 0.2f * mixing[i * 24 + c] * causes[c];
+        }
+      }
+    }
+    return samples;
+  }
+
+  @Test
+  void weightsInBlocksAreFittedToSamples() {
+    Bench bench = new Bench(folder);
+    Graph graph = network();
+    List<float[]> calibration = correlated(60, 100);
+    List<float[]> evaluation = correlated(20, 5000);
+    Recipe blocks = Recipe.dynamicRange().toBuilder().weightBits(4).weightBlockSize(32).build();
+    Recipe shifted = blocks.toBuilder().without("error-feedback").without("regression").build();
+    Recipe rounded = shifted.toBuilder().without("bias-correction").build();
+
+    double plain = sqnr(bench, graph, quantize(bench, graph, rounded, calibration), evaluation);
+    double bias = sqnr(bench, graph, quantize(bench, graph, shifted, calibration), evaluation);
+    QuantizedGraph quantized = quantize(bench, graph, blocks, calibration);
+    double fitted = sqnr(bench, graph, quantized, evaluation);
+
+    assertThat(bias).isGreaterThan(plain + 1);
+    assertThat(fitted).isGreaterThan(bias + 3);
+    assertThat(quantized.graph().main().ops().get(0).input(1).quantization())
+        .containsInstanceOf(Quantization.Blockwise.class);
+  }
+
   @Test
   void blocksAreComputedWithWhateverTheSizeOfTheLayer() {
     Bench bench = new Bench(folder);

@@ -1,5 +1,8 @@
 package io.jetfire.tflite.quantize;
 
+import io.jetfire.Float16;
+import io.jetfire.tflite.graph.Weights;
+
 /**
  * Weights of a fully connected layer in 4 bits, with one scale for every block along its inputs.
  *
@@ -37,6 +40,56 @@ record BlockWeights(byte[][] integers, float[][] scales) {
       }
     }
     return new BlockWeights(integers, scales);
+  }
+
+  /** The scales of each output's blocks, one output after the other. */
+  float[] flatScales() {
+    float[] all = new float[scales.length * scales[0].length];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = scales[i / scales[0].length][i % scales[0].length];
+    }
+    return all;
+  }
+
+  /** Scales as the file holds them. */
+  static Weights halves(float[] scales) {
+    short[] halves = new short[scales.length];
+    for (int i = 0; i < halves.length; i++) {
+      halves[i] = Float16.fromFloat(scales[i]);
+    }
+    return Weights.of(halves);
+  }
+
+  /**
+   * Rounds weights with these scales, one after the other, carrying each error over to those that
+   * are read together with it.
+   *
+   * @param rows outputs × inputs
+   * @param lower L of the covariance of the inputs, Lᵀ·L, with inputs in an order
+   * @param order the inputs in that order
+   */
+  BlockWeights carry(float[][] rows, double[][] lower, int[] order) {
+    byte[][] rounded = new byte[rows.length][order.length];
+    Parallel.run(
+        rows.length,
+        (share, shares) -> {
+          double[] errors = new double[order.length];
+          for (int o = share; o < rows.length; o += shares) {
+            int size = order.length / scales[o].length;
+            for (int j = 0; j < order.length; j++) {
+              double carried = 0;
+              for (int i = 0; i < j; i++) {
+                carried += lower[j][i] * errors[i];
+              }
+              float w = rows[o][order[j]];
+              float scale = scales[o][order[j] / size];
+              int q = round((float) (w + carried / lower[j][j]), scale);
+              rounded[o][order[j]] = (byte) q;
+              errors[j] = w - (double) scale * q;
+            }
+          }
+        });
+    return new BlockWeights(rounded, scales);
   }
 
   private static float fit(float[] row, int from, int size, byte[] out) {

@@ -2,7 +2,9 @@ package io.jetfire.tflite.quantize;
 
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Op;
+import io.jetfire.tflite.graph.Quantization;
 import io.jetfire.tflite.graph.Value;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,23 @@ record Layer(
     float inputScale,
     ElementType biasType,
     boolean sharedWeights) {
+
+  /** How many weights share a scale, or 0 if all of an output do. */
+  int blockSize() {
+    return blocks().map(Quantization.Blockwise::blockSize).orElse(0);
+  }
+
+  /** The constant with the scales of blocks, if there are blocks. */
+  Optional<Value> blockScales() {
+    return blocks().map(Quantization.Blockwise::scales);
+  }
+
+  private Optional<Quantization.Blockwise> blocks() {
+    return weights
+        .quantization()
+        .filter(Quantization.Blockwise.class::isInstance)
+        .map(Quantization.Blockwise.class::cast);
+  }
 
   String name() {
     return floatOp.output(0).name();

@@ -11,6 +11,7 @@ import io.jetfire.tflite.graph.Weights;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -227,7 +228,8 @@ final class Refiner {
             methods.contains(QuantizationMethod.ERROR_FEEDBACK) && !weightsFixed,
             regress,
             methods.contains(QuantizationMethod.BIAS_CORRECTION),
-            ridge);
+            ridge,
+            layer.blockSize());
     float[] least = integer ? minimumScales(bias, layer.inputScale()) : new float[rows.length];
     WeightFit.Fitted fitted =
         WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings, others);
@@ -245,7 +247,12 @@ final class Refiner {
     }
     if (layer.bits() > 0) {
       layer.weights().data(pack(kind, fitted.integers(), layer.bits()));
-      layer.weights().quantization(quantization(kind, fitted.scales()));
+      Optional<Value> blockScales = layer.blockScales();
+      if (blockScales.isPresent()) {
+        blockScales.get().data(BlockWeights.halves(fitted.scales()));
+      } else {
+        layer.weights().quantization(quantization(kind, fitted.scales()));
+      }
     } else if (regress && !weightsFixed) {
       Value constant =
           target.addConstant(

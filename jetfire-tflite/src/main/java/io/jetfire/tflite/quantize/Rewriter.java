@@ -479,20 +479,8 @@ final class Rewriter {
       return;
     }
     Value w = from.input(OperatorRules.weightInput(kind));
-    Value bias = op.optionalInput(OperatorRules.biasInput(kind)).orElse(null);
-    layers.add(
-        new Layer(
-            from,
-            op,
-            from.input(OperatorRules.activationInput(kind)),
-            op.input(OperatorRules.activationInput(kind)),
-            op.input(OperatorRules.weightInput(kind)),
-            bias,
-            0,
-            false,
-            0,
-            ElementType.FLOAT32,
-            isShared(w)));
+    Value weights = op.input(OperatorRules.weightInput(kind));
+    layers.add(floatLayer(from, op, weights, 0, false, isShared(w)));
   }
 
   /** Whether an operator is a float layer with constant weights that the fitting understands. */
@@ -665,19 +653,24 @@ final class Rewriter {
     if (hybrid && op.has("asymmetric_quantize_inputs")) {
       op.set("asymmetric_quantize_inputs", true);
     }
-    layers.add(
-        new Layer(
-            from,
-            op,
-            from.input(OperatorRules.activationInput(kind)),
-            op.input(OperatorRules.activationInput(kind)),
-            weights,
-            op.optionalInput(OperatorRules.biasInput(kind)).orElse(null),
-            bits,
-            perChannel,
-            0,
-            ElementType.FLOAT32,
-            isShared(w)));
+    layers.add(floatLayer(from, op, weights, bits, perChannel, isShared(w)));
+  }
+
+  private static Layer floatLayer(
+      Op from, Op op, Value weights, int bits, boolean perChannel, boolean shared) {
+    OpKind kind = op.kind();
+    return new Layer(
+        from,
+        op,
+        from.input(OperatorRules.activationInput(kind)),
+        op.input(OperatorRules.activationInput(kind)),
+        weights,
+        op.optionalInput(OperatorRules.biasInput(kind)).orElse(null),
+        bits,
+        perChannel,
+        0,
+        ElementType.FLOAT32,
+        shared);
   }
 
   /**
@@ -719,16 +712,12 @@ final class Rewriter {
             () -> {
               BlockWeights fitted = BlockWeights.of(LayerWeights.rows(kind, w), weightBlockSize);
               float[][] all = fitted.scales();
-              short[] halves = new short[all.length * all[0].length];
-              for (int i = 0; i < halves.length; i++) {
-                halves[i] = Float16.fromFloat(all[i / all[0].length][i % all[0].length]);
-              }
               Value scales =
                   target.addConstant(
                       w.name() + "_scales",
                       ElementType.FLOAT16,
                       Shape.of(all.length, all[0].length),
-                      Weights.of(halves));
+                      BlockWeights.halves(fitted.flatScales()));
               return target
                   .addConstant(
                       w.name() + "_q4",
@@ -739,6 +728,7 @@ final class Rewriter {
             });
     op.input(OperatorRules.weightInput(kind), weights);
     op.set("asymmetric_quantize_inputs", true);
+    layers.add(floatLayer(from, op, weights, 4, true, isShared(w)));
     inBlocks++;
   }
 

@@ -60,6 +60,7 @@ final class WeightFit {
    * @param correctBias whether the mean error goes into the bias
    * @param ridge how strongly regression holds on to the float weights, relative to the mean
    *     variance of an input
+   * @param blockSize weights of an output that share a scale, in 4 bits; 0 if all of them do
    */
   record Settings(
       int bits,
@@ -67,17 +68,35 @@ final class WeightFit {
       boolean carryErrors,
       boolean regress,
       boolean correctBias,
-      double ridge) {}
+      double ridge,
+      int blockSize) {
+    Settings(
+        int bits,
+        boolean perChannel,
+        boolean carryErrors,
+        boolean regress,
+        boolean correctBias,
+        double ridge) {
+      this(bits, perChannel, carryErrors, regress, correctBias, ridge, 0);
+    }
+  }
 
   /**
    * Fitted weights.
    *
    * @param integers outputs × inputs; empty if weights stay float
-   * @param scales one per output, or one
+   * @param scales one per output, or one, or those of each output's blocks one after the other
    * @param weights outputs × inputs; empty if there are integers for them
    * @param bias one per output
    */
-  record Fitted(byte[][] integers, float[] scales, float[][] weights, float[] bias) {}
+  record Fitted(byte[][] integers, float[] scales, float[][] weights, float[] bias) {
+    /** The number that an integer stands for. */
+    float real(int output, int input) {
+      int perOutput = Math.max(1, scales.length / integers.length);
+      int block = input / (integers[output].length / perOutput);
+      return scales[scales.length == 1 ? 0 : output * perOutput + block] * integers[output][input];
+    }
+  }
 
   private WeightFit() {}
 
@@ -145,7 +164,18 @@ final class WeightFit {
     }
     byte[][] integers = new byte[0][];
     float[] scales = new float[0];
-    if (settings.bits() > 0) {
+    if (settings.blockSize() > 0) {
+      BlockWeights blocks = BlockWeights.of(target, settings.blockSize());
+      Factor factor =
+          moments[0] != null && settings.carryErrors()
+              ? factor(moments[0], DAMPING * caution)
+              : null;
+      if (factor != null) {
+        blocks = blocks.carry(target, factor.lower(), factor.order());
+      }
+      integers = blocks.integers();
+      scales = blocks.flatScales();
+    } else if (settings.bits() > 0) {
       scales = scales(target, settings, minimumScale);
       integers = new byte[outputs][];
       for (int g = 0; g < groups; g++) {
@@ -175,21 +205,22 @@ final class WeightFit {
         }
       }
     }
+    Fitted fitted =
+        new Fitted(integers, scales, integers.length > 0 ? new float[0][] : target, bias);
     float[] corrected = bias.clone();
     if (settings.correctBias() && statistics != null && statistics.rows() > 0) {
       for (int o = 0; o < outputs; o++) {
         LayerStatistics.Moments m = moments[o / perGroup];
-        float scale = scales.length == 0 ? 0 : scales[scales.length == 1 ? 0 : o];
         double shift = 0;
         for (int i = 0; i < weights[o].length; i++) {
-          float real = settings.bits() > 0 ? scale * integers[o][i] : target[o][i];
+          float real = integers.length > 0 ? fitted.real(o, i) : target[o][i];
           real += others == null ? 0 : others[o][i];
           shift += weights[o][i] * m.meantMean()[i] - real * m.seenMean()[i];
         }
         corrected[o] = (float) (bias[o] + shift);
       }
     }
-    return new Fitted(integers, scales, settings.bits() > 0 ? new float[0][] : target, corrected);
+    return new Fitted(integers, scales, fitted.weights(), corrected);
   }
 
   static int limit(int bits) {
@@ -404,26 +435,12 @@ final class WeightFit {
       LayerStatistics.Moments m,
       int bits,
       double damping) {
-    int k = m.seen().length;
+    Factor factor = factor(m, damping);
+    if (factor == null) {
+      return nearest(target, scales, bits);
+    }
+    int k = factor.order().length;
     int outputs = target.length;
-    double mean = meanDiagonal(m.seen());
-    if (k > MAX_INPUTS || !(mean > 0)) {
-      return nearest(target, scales, bits);
-    }
-    int[] order =
-        IntStream.range(0, k)
-            .boxed()
-            .sorted(Comparator.comparingDouble(i -> -m.seen()[i][i]))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    double[][] h = reorder(m.seen(), order);
-    for (int i = 0; i < k; i++) {
-      h[i][i] += damping * mean;
-    }
-    double[][] l = Matrices.lower(h);
-    if (!Matrices.factorReversed(l)) {
-      return nearest(target, scales, bits);
-    }
     int limit = limit(bits);
     int trials =
         freeScales
@@ -439,12 +456,49 @@ final class WeightFit {
           float[][] part = Arrays.copyOfRange(target, from, to);
           float[] partScales = Arrays.copyOfRange(scales, from, to);
           float[] partMinimum = Arrays.copyOfRange(minimum, from, to);
-          byte[][] rounded = tryScales(part, partScales, partMinimum, l, order, limit, trials);
-          descend(part, partScales, h, order, rounded, limit);
+          byte[][] rounded =
+              tryScales(
+                  part, partScales, partMinimum, factor.lower(), factor.order(), limit, trials);
+          descend(part, partScales, factor.h(), factor.order(), rounded, limit);
           System.arraycopy(partScales, 0, scales, from, to - from);
           System.arraycopy(rounded, 0, best, from, to - from);
         });
     return best;
+  }
+
+  /**
+   * A covariance, made ready for rounding.
+   *
+   * @param order in which columns are rounded: those that vary most first
+   * @param h the covariance with some of its mean variance added to the diagonal, in that order
+   * @param lower L of H = Lᵀ·L
+   */
+  private record Factor(int[] order, double[][] h, double[][] lower) {}
+
+  /**
+   * Prepares a covariance.
+   *
+   * @param m its covariance of what is seen is used up: two of them would not fit the heap
+   * @return null if it is too large, or says nothing
+   */
+  private static @Nullable Factor factor(LayerStatistics.Moments m, double damping) {
+    int k = m.seen().length;
+    double mean = meanDiagonal(m.seen());
+    if (k > MAX_INPUTS || !(mean > 0)) {
+      return null;
+    }
+    int[] order =
+        IntStream.range(0, k)
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> -m.seen()[i][i]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    double[][] h = reorder(m.seen(), order);
+    for (int i = 0; i < k; i++) {
+      h[i][i] += damping * mean;
+    }
+    double[][] lower = Matrices.lower(h);
+    return Matrices.factorReversed(lower) ? new Factor(order, h, lower) : null;
   }
 
   /** Brings rows and columns of a symmetric matrix into another order, in its own memory. */

@@ -101,7 +101,7 @@ final class WeightSplit {
     for (int o = 0; o < out.length; o++) {
       out[o] = new float[fitted.integers()[o].length];
       for (int i = 0; i < out[o].length; i++) {
-        out[o][i] = fitted.scales()[o] * fitted.integers()[o][i];
+        out[o][i] = fitted.real(o, i);
       }
     }
     return out;
