@@ -10,7 +10,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -106,11 +105,7 @@ class ConversionCostTest {
   @AfterAll
   static void writeTable() throws IOException {
     Files.createDirectories(Path.of("target"));
-    Files.write(
-        Path.of("target", "conversion-cost.txt"),
-        TABLE,
-        StandardOpenOption.CREATE,
-        StandardOpenOption.APPEND);
+    Files.write(Path.of("target", "conversion-cost.txt"), TABLE);
     TABLE.clear();
   }
 

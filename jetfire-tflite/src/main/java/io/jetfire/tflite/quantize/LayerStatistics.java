@@ -271,13 +271,19 @@ abstract class LayerStatistics {
 
   /** Every channel sees itself alone. */
   private static final class Depthwise extends LayerStatistics {
+    private static final int BATCH = 32;
+
+    /** Multiplications below which a second thread is not worth starting. */
+    private static final double LEAST_SHARED = 1e6;
+
     private final int taps;
     private final int channels;
     private final float[][][] second;
     private final float[][][] cross;
     private final float[] shift;
-    private final float[][] s;
-    private final float[][] m;
+    private final float[][][] s;
+    private final float[][][] m;
+    private int filled;
     private final double[][] seenSums;
     private final double[][] meantSums;
     private boolean shifted;
@@ -291,8 +297,8 @@ abstract class LayerStatistics {
       this.second = new float[taps][taps][channels];
       this.cross = new float[crossed ? taps : 0][taps][channels];
       this.shift = new float[channels];
-      this.s = new float[taps][channels];
-      this.m = new float[taps][channels];
+      this.s = new float[BATCH][taps][channels];
+      this.m = new float[BATCH][taps][channels];
       this.seenSums = new double[taps][channels];
       this.meantSums = new double[taps][channels];
     }
@@ -308,28 +314,77 @@ abstract class LayerStatistics {
         shifted = true;
       }
       for (int t = 0; t < taps; t++) {
-        for (int c = 0; c < channels; c++) {
-          s[t][c] = seen[t * channels + c] - shift[c];
-          m[t][c] = meant[t * channels + c] - shift[c];
-        }
-        addTo(seenSums[t], seen, t * channels);
-        addTo(meantSums[t], meant, t * channels);
+        take(seen, t, s[filled][t], seenSums[t]);
+        take(meant, t, m[filled][t], meantSums[t]);
       }
-      for (int a = 0; a < taps; a++) {
-        for (int b = 0; b < taps; b++) {
-          if (b >= a) {
-            addProducts(second[a][b], s[a], s[b]);
-          }
-          if (crossed) {
-            addProducts(cross[a][b], s[a], m[b]);
-          }
-        }
+      if (++filled == BATCH) {
+        flush();
       }
     }
 
-    private static void addTo(double[] sums, float[] values, int from) {
-      for (int c = 0; c < sums.length; c++) {
-        sums[c] += values[from + c];
+    private void take(float[] window, int tap, float[] to, double[] sums) {
+      // Copied first: without an offset between the arrays, loops become vector instructions.
+      System.arraycopy(window, tap * channels, to, 0, channels);
+      for (int c = 0; c < channels; c++) {
+        sums[c] += to[c];
+      }
+      for (int c = 0; c < channels; c++) {
+        to[c] -= shift[c];
+      }
+    }
+
+    private void flush() {
+      int rows = filled;
+      filled = 0;
+      boolean shared = (double) rows * taps * taps * channels > LEAST_SHARED;
+      Parallel.run(
+          shared ? taps : 1,
+          (share, shares) -> {
+            for (int a = share; a < taps; a += shares) {
+              for (int b = 0; b < taps; b++) {
+                if (b >= a) {
+                  addProducts(second[a][b], s, a, s, b, rows);
+                }
+                if (crossed) {
+                  addProducts(cross[a][b], s, a, m, b, rows);
+                }
+              }
+            }
+          });
+    }
+
+    private static void addProducts(
+        float[] sum, float[][][] a, int tapA, float[][][] b, int tapB, int rows) {
+      int r = 0;
+      for (; r + 4 <= rows; r += 4) {
+        addProducts(
+            sum,
+            a[r][tapA],
+            a[r + 1][tapA],
+            a[r + 2][tapA],
+            a[r + 3][tapA],
+            b[r][tapB],
+            b[r + 1][tapB],
+            b[r + 2][tapB],
+            b[r + 3][tapB]);
+      }
+      for (; r < rows; r++) {
+        addProducts(sum, a[r][tapA], b[r][tapB]);
+      }
+    }
+
+    private static void addProducts(
+        float[] sum,
+        float[] a0,
+        float[] a1,
+        float[] a2,
+        float[] a3,
+        float[] b0,
+        float[] b1,
+        float[] b2,
+        float[] b3) {
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] = sum[i] + a0[i] * b0[i] + a1[i] * b1[i] + a2[i] * b2[i] + a3[i] * b3[i];
       }
     }
 
@@ -341,6 +396,7 @@ abstract class LayerStatistics {
 
     @Override
     Moments moments(int c) {
+      flush();
       double n = Math.max(1, rows());
       double[] seenMean = new double[taps];
       double[] meantMean = new double[taps];

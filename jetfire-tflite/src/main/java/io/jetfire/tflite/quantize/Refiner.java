@@ -184,9 +184,23 @@ final class Refiner {
     SplittableRandom random = new SplittableRandom(layerSeed);
     float[] s = new float[windows.taps() * windows.channels()];
     float[] m = new float[s.length];
+    float[] meantValues = new float[0];
+    float[] seenValues = new float[0];
     for (int i = 0; i < meant.samples(); i++) {
-      float[] meantValues = meant.read(meantInput, i);
-      float[] seenValues = seen.read(seenInput, i);
+      int sample = i;
+      float[][] values = {meantValues, seenValues};
+      Parallel.run(
+          2,
+          (share, shares) -> {
+            for (int which = share; which < 2; which += shares) {
+              values[which] =
+                  which == 0
+                      ? meant.read(meantInput, sample, values[0])
+                      : seen.read(seenInput, sample, values[1]);
+            }
+          });
+      meantValues = values[0];
+      seenValues = values[1];
       Windows w = Windows.of(op, meant.shape(meantInput, i), weights);
       int positions = w.positions();
       boolean all = positions <= perSample;

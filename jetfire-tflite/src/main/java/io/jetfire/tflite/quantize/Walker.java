@@ -220,9 +220,30 @@ final class Walker implements AutoCloseable {
     return samples;
   }
 
-  /** The real numbers of a value in one sample. */
-  float[] read(Value value, int sample) {
-    return Numbers.reals(value, store(value).get(sample));
+  /**
+   * The real numbers of a value in one sample.
+   *
+   * @param reused is filled and returned if there is room enough in it
+   */
+  float[] read(Value value, int sample, float[] reused) {
+    ActivationStore store = store(value);
+    if (!Reals.takes(value.type())) {
+      return Numbers.reals(value, store.get(sample));
+    }
+    Reals reals = new Reals(value);
+    int elements = 1;
+    for (int d : store.shape(sample)) {
+      elements *= d;
+    }
+    float[] numbers = reused.length < elements ? new float[elements] : reused;
+    ByteBuffer piece = buffer(0);
+    for (int at = 0; at < elements; ) {
+      store.read(sample, (long) at * reals.elementBytes(), piece.clear());
+      int count = piece.flip().remaining() / reals.elementBytes();
+      reals.take(piece, count, numbers, at);
+      at += count;
+    }
+    return numbers;
   }
 
   /** The shape of a value in one sample. */
