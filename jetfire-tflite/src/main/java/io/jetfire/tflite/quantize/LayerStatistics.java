@@ -25,7 +25,12 @@ abstract class LayerStatistics {
    * @param seenMean means of what the quantized network feeds
    * @param meantMean means of what the float network feeds
    */
-  record Moments(double[][] seen, double[][] cross, double[] seenMean, double[] meantMean) {}
+  record Moments(double[][] seen, double[][] cross, double[] seenMean, double[] meantMean) {
+    /** Without what regression alone needs, which takes much of the heap. */
+    Moments withoutCross() {
+      return new Moments(seen, new double[0][], seenMean, meantMean);
+    }
+  }
 
   private LayerStatistics(int groups, int inputs) {
     this.groups = groups;
@@ -80,35 +85,39 @@ abstract class LayerStatistics {
    * @param part statistics of some of the rows
    */
   final Moments without(LayerStatistics part, int group) {
-    Moments all = moments(group);
-    Moments some = part.moments(group);
+    flush();
+    part.flush();
     double n = rows - part.rows;
     double a = rows / n;
     double b = part.rows / n;
     int k = inputs;
+    double[] allSeen = new double[k];
+    double[] allMeant = new double[k];
+    double[] someSeen = new double[k];
+    double[] someMeant = new double[k];
+    means(group, allSeen, allMeant);
+    part.means(group, someSeen, someMeant);
     double[] seenMean = new double[k];
     double[] meantMean = new double[k];
     for (int i = 0; i < k; i++) {
-      seenMean[i] = a * all.seenMean()[i] - b * some.seenMean()[i];
-      meantMean[i] = a * all.meantMean()[i] - b * some.meantMean()[i];
+      seenMean[i] = a * allSeen[i] - b * someSeen[i];
+      meantMean[i] = a * allMeant[i] - b * someMeant[i];
     }
     double[][] h = new double[k][k];
     double[][] c = new double[k][k];
+    double[] someH = new double[k];
+    double[] someC = new double[k];
     for (int i = 0; i < k; i++) {
+      covariances(group, i, allSeen, allMeant, h[i], c[i]);
+      part.covariances(group, i, someSeen, someMeant, someH, someC);
       // Covariances about the mean of all rows, so that no large squares cancel.
-      double s = some.seenMean()[i] - all.seenMean()[i];
-      double r = seenMean[i] - all.seenMean()[i];
+      double s = someSeen[i] - allSeen[i];
+      double r = seenMean[i] - allSeen[i];
       for (int j = 0; j < k; j++) {
-        double sj = some.seenMean()[j] - all.seenMean()[j];
-        double mj = some.meantMean()[j] - all.meantMean()[j];
-        h[i][j] =
-            a * all.seen()[i][j]
-                - b * (some.seen()[i][j] + s * sj)
-                - r * (seenMean[j] - all.seenMean()[j]);
-        c[i][j] =
-            a * all.cross()[i][j]
-                - b * (some.cross()[i][j] + s * mj)
-                - r * (meantMean[j] - all.meantMean()[j]);
+        double sj = someSeen[j] - allSeen[j];
+        double mj = someMeant[j] - allMeant[j];
+        h[i][j] = a * h[i][j] - b * (someH[j] + s * sj) - r * (seenMean[j] - allSeen[j]);
+        c[i][j] = a * c[i][j] - b * (someC[j] + s * mj) - r * (meantMean[j] - allMeant[j]);
       }
     }
     return new Moments(h, c, seenMean, meantMean);
@@ -116,7 +125,39 @@ abstract class LayerStatistics {
 
   abstract void accumulate(float[] seen, float[] meant);
 
-  abstract Moments moments(int group);
+  /** The moments of a group. */
+  final Moments moments(int group) {
+    flush();
+    double[] seenMean = new double[inputs];
+    double[] meantMean = new double[inputs];
+    means(group, seenMean, meantMean);
+    double[][] h = new double[second() ? inputs : 0][inputs];
+    double[][] c = new double[second() && crossed() ? inputs : 0][inputs];
+    for (int i = 0; i < h.length; i++) {
+      covariances(group, i, seenMean, meantMean, h[i], c.length == 0 ? h[i] : c[i]);
+    }
+    return new Moments(h, c, seenMean, meantMean);
+  }
+
+  /** Adds up what waits to be added up. */
+  void flush() {}
+
+  /** Whether second moments are known. */
+  abstract boolean second();
+
+  /** Whether the covariance of both networks is known. */
+  abstract boolean crossed();
+
+  abstract void means(int group, double[] seenMean, double[] meantMean);
+
+  /**
+   * One row of the covariances.
+   *
+   * @param h is given that of seen with seen
+   * @param c is given that of seen with meant, if it is known
+   */
+  abstract void covariances(
+      int group, int i, double[] seenMean, double[] meantMean, double[] h, double[] c);
 
   private static void addTo(double[] sums, int from, float[] values) {
     for (int i = 0; i < values.length; i++) {
@@ -151,13 +192,25 @@ abstract class LayerStatistics {
     }
 
     @Override
-    Moments moments(int g) {
+    boolean second() {
+      return false;
+    }
+
+    @Override
+    boolean crossed() {
+      return false;
+    }
+
+    @Override
+    void means(int g, double[] seenMean, double[] meantMean) {
       double n = Math.max(1, rows());
-      double[] seenMean = new double[inputs];
-      double[] meantMean = new double[inputs];
       Arrays.setAll(seenMean, i -> super.seenSum[g * inputs + i] / n);
       Arrays.setAll(meantMean, i -> super.meantSum[g * inputs + i] / n);
-      return new Moments(new double[0][], new double[0][], seenMean, meantMean);
+    }
+
+    @Override
+    void covariances(int g, int i, double[] seenMean, double[] meantMean, double[] h, double[] c) {
+      throw new IllegalStateException("nothing but means was asked for");
     }
   }
 
@@ -207,7 +260,8 @@ abstract class LayerStatistics {
       }
     }
 
-    private void flush() {
+    @Override
+    void flush() {
       if (filled == 0) {
         return;
       }
@@ -244,28 +298,37 @@ abstract class LayerStatistics {
     }
 
     @Override
-    Moments moments(int g) {
-      flush();
+    boolean second() {
+      return true;
+    }
+
+    @Override
+    boolean crossed() {
+      return crossed;
+    }
+
+    @Override
+    void means(int g, double[] seenMean, double[] meantMean) {
       double n = Math.max(1, rows());
-      double[] seenMean = new double[inputs];
-      double[] meantMean = new double[inputs];
-      double[][] h = new double[inputs][inputs];
-      double[][] c = new double[crossed ? inputs : 0][inputs];
       for (int i = 0; i < inputs; i++) {
         seenMean[i] = super.seenSum[g * inputs + i] / n;
         meantMean[i] = super.meantSum[g * inputs + i] / n;
       }
-      for (int i = 0; i < inputs; i++) {
-        double si = seenMean[i] - shift[g][i];
+    }
+
+    @Override
+    void covariances(int g, int i, double[] seenMean, double[] meantMean, double[] h, double[] c) {
+      double n = Math.max(1, rows());
+      double si = seenMean[i] - shift[g][i];
+      for (int j = 0; j < inputs; j++) {
+        double both = second[g][Math.min(i, j)][Math.max(i, j)];
+        h[j] = both / n - si * (seenMean[j] - shift[g][j]);
+      }
+      if (crossed) {
         for (int j = 0; j < inputs; j++) {
-          double both = second[g][Math.min(i, j)][Math.max(i, j)];
-          h[i][j] = both / n - si * (seenMean[j] - shift[g][j]);
-          if (crossed) {
-            c[i][j] = cross[g][i][j] / n - si * (meantMean[j] - shift[g][j]);
-          }
+          c[j] = cross[g][i][j] / n - si * (meantMean[j] - shift[g][j]);
         }
       }
-      return new Moments(h, c, seenMean, meantMean);
     }
   }
 
@@ -333,7 +396,8 @@ abstract class LayerStatistics {
       }
     }
 
-    private void flush() {
+    @Override
+    void flush() {
       int rows = filled;
       filled = 0;
       boolean shared = (double) rows * taps * taps * channels > LEAST_SHARED;
@@ -395,26 +459,34 @@ abstract class LayerStatistics {
     }
 
     @Override
-    Moments moments(int c) {
-      flush();
+    boolean second() {
+      return true;
+    }
+
+    @Override
+    boolean crossed() {
+      return crossed;
+    }
+
+    @Override
+    void means(int channel, double[] seenMean, double[] meantMean) {
       double n = Math.max(1, rows());
-      double[] seenMean = new double[taps];
-      double[] meantMean = new double[taps];
-      Arrays.setAll(seenMean, t -> seenSums[t][c] / n);
-      Arrays.setAll(meantMean, t -> meantSums[t][c] / n);
-      double[][] h = new double[taps][taps];
-      double[][] x = new double[crossed ? taps : 0][taps];
-      for (int a = 0; a < taps; a++) {
-        double sa = seenMean[a] - shift[c];
-        for (int b = 0; b < taps; b++) {
-          double both = second[Math.min(a, b)][Math.max(a, b)][c];
-          h[a][b] = both / n - sa * (seenMean[b] - shift[c]);
-          if (crossed) {
-            x[a][b] = cross[a][b][c] / n - sa * (meantMean[b] - shift[c]);
-          }
+      Arrays.setAll(seenMean, t -> seenSums[t][channel] / n);
+      Arrays.setAll(meantMean, t -> meantSums[t][channel] / n);
+    }
+
+    @Override
+    void covariances(
+        int channel, int a, double[] seenMean, double[] meantMean, double[] h, double[] c) {
+      double n = Math.max(1, rows());
+      double sa = seenMean[a] - shift[channel];
+      for (int b = 0; b < taps; b++) {
+        double both = second[Math.min(a, b)][Math.max(a, b)][channel];
+        h[b] = both / n - sa * (seenMean[b] - shift[channel]);
+        if (crossed) {
+          c[b] = cross[a][b][channel] / n - sa * (meantMean[b] - shift[channel]);
         }
       }
-      return new Moments(h, x, seenMean, meantMean);
     }
   }
 }

@@ -157,6 +157,7 @@ final class WeightFit {
                 ? regress(part, moments[g], settings.ridge() * share * caution)
                 : part;
         System.arraycopy(aimed, 0, target, from, perGroup);
+        moments[g] = moments[g].withoutCross();
       }
     }
     if (others != null) {
