@@ -149,6 +149,23 @@ class SignaturesTest {
     return all;
   }
 
+  /** Rows whose numbers depend on each other, as those of images and embeddings do. */
+  private static List<Sample> correlated(String id, int rows, int n, long seed) {
+    float[] mixing = random(6 * 64, 9, 1);
+    List<Sample> all = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      float[] causes = random(rows * 6, seed + i, 1);
+      float[] x = random(rows * 64, seed + i + 50_000, 0.05);
+      for (int k = 0; k < x.length; k++) {
+        for (int c = 0; c < 6; c++) {
+          x[k] += causes[k / 64 * 6 + c] * mixing[c * 64 + k % 64];
+        }
+      }
+      all.add(Sample.of(id + "-" + i, Map.of("x", Tensor.ofFloats(x, rows, 64)), Target.none()));
+    }
+    return all;
+  }
+
   private static List<Sample> forSignature(String key, List<Sample> samples) {
     return samples.stream().map(s -> s.forSignature(key)).toList();
   }
@@ -256,10 +273,10 @@ class SignaturesTest {
   void weightsThatSignaturesShareAreStoredOnce() throws IOException {
     Bench bench = new Bench(folder);
     Graph graph = sharing();
-    List<Sample> one = samples("one", "x", 1, 1, SAMPLES, 100);
-    List<Sample> four = samples("four", "x", 4, 1, SAMPLES, 200);
-    List<Sample> evaluation = samples("one", "x", 1, 1, 10, 1100);
-    List<Sample> evaluation4 = samples("four", "x", 4, 1, 10, 1200);
+    List<Sample> one = correlated("one", 1, 60, 100);
+    List<Sample> four = correlated("four", 4, 60, 200);
+    List<Sample> evaluation = correlated("one", 1, 20, 1100);
+    List<Sample> evaluation4 = correlated("four", 4, 20, 1200);
     Path original = bench.write(graph, RUNTIME);
     for (Recipe recipe : RECIPES) {
       QuantizedGraph quantized =
@@ -275,13 +292,15 @@ class SignaturesTest {
       Path file = bench.write(quantized.graph(), RUNTIME);
       double inOne = sqnr(bench, original, file, "one", evaluation);
       double inFour = sqnr(bench, original, file, "four", evaluation4);
-      double least = recipe.precision() == Recipe.Precision.FULL_INTEGER ? 28 : 36;
-      assertThat(inOne).as(recipe.toString()).isGreaterThan(least);
+      Path single = bench.write(alone.graph(), RUNTIME);
+      // Rounded with what both feed, they suit each as well as if they were its own.
+      assertThat(inOne)
+          .as(recipe.toString())
+          .isGreaterThan(sqnr(bench, original, single, "one", evaluation) - 0.5);
+      double least = recipe.precision() == Recipe.Precision.FULL_INTEGER ? 33 : 42;
       assertThat(inFour).as(recipe.toString()).isGreaterThan(least);
       // Both hold 8448 weights; operators, tensors, scales and biases come twice.
-      assertThat(Files.size(file) - Files.size(bench.write(alone.graph(), RUNTIME)))
-          .as(recipe.toString())
-          .isLessThan(5000);
+      assertThat(Files.size(file) - Files.size(single)).as(recipe.toString()).isLessThan(5000);
     }
   }
 

@@ -9,11 +9,10 @@ import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +25,7 @@ import java.util.Set;
  * it, and puts the results together.
  *
  * <p>Constants that come out alike are stored once. Weights that entry points share come out alike:
- * they are neither scaled nor fitted to the samples of one of them; biases are corrected for each.
+ * see {@link SharedWeights}.
  */
 final class EntryQuantizer {
   private final Graph graph;
@@ -54,14 +53,13 @@ final class EntryQuantizer {
       samples.add(calibration.flatMap(c -> new SampleRouter(graph, entries, c).calibration(e)));
     }
     if (entries.size() == 1) {
-      return new Quantizer(graph, recipe, options, Set.of()).run(samples.get(0));
+      return new Quantizer(graph, recipe, options, SharedWeights.none()).run(samples.get(0));
     }
     if (calibration.isPresent() && samples.stream().allMatch(Optional::isEmpty)) {
       throw SampleStore.empty(calibration.get());
     }
     checkSamples(samples);
-    share(graph);
-    Set<Weights> shared = shared();
+    SharedWeights shared = shared(samples);
     List<QuantizedGraph> parts = new ArrayList<>();
     for (int i = 0; i < entries.size(); i++) {
       parts.add(new Quantizer(alone(entries.get(i)), recipe, options, shared).run(samples.get(i)));
@@ -144,16 +142,28 @@ final class EntryQuantizer {
     return merged;
   }
 
-  /** The constants that more than one entry point uses. */
-  private Set<Weights> shared() {
-    Map<Weights, EntryPoint> first = new IdentityHashMap<>();
-    Set<Weights> shared = Collections.newSetFromMap(new IdentityHashMap<>());
-    for (EntryPoint e : entries) {
-      for (Value v : e.in(graph).values()) {
-        v.data().filter(w -> first.computeIfAbsent(w, k -> e) != e).ifPresent(shared::add);
-      }
+  /**
+   * Finds the weights that entry points share, and rounds them to what all of them feed, if the
+   * recipe fits weights to samples at all.
+   */
+  private SharedWeights shared(List<Optional<ConverterBackend.Calibration>> samples) {
+    graph.subgraphs().forEach(Preparation::unfoldConstants);
+    share(graph);
+    SharedWeights shared = SharedWeights.of(graph, entries);
+    boolean fits =
+        QuantizationMethod.without(recipe.withoutMethods())
+            .contains(QuantizationMethod.ERROR_FEEDBACK);
+    if (shared.isEmpty() || !fits || calibration.isEmpty() || options.runtime().isEmpty()) {
+      return shared;
     }
-    return shared;
+    Path folder = Quantizer.temporaryFolder(options);
+    try {
+      GraphRunner runner = new GraphRunner(options.runtime().get(), folder, options);
+      shared.round(graph, entries, samples, recipe, new Target(options.targetRuntime()), runner);
+      return shared;
+    } finally {
+      Quantizer.delete(folder);
+    }
   }
 
   /** Makes constants with equal content one. */

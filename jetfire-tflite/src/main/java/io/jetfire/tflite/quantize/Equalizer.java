@@ -6,13 +6,11 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
-import io.jetfire.tflite.graph.Weights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,10 +59,11 @@ final class Equalizer {
   private final Subgraph subgraph;
   private final Calibrated calibrated;
   private final boolean narrow;
-  private final Set<Weights> shared;
+  private final SharedWeights shared;
   private final Map<Value, Group> groups = new LinkedHashMap<>();
 
-  private Equalizer(Subgraph subgraph, Calibrated calibrated, boolean narrow, Set<Weights> shared) {
+  private Equalizer(
+      Subgraph subgraph, Calibrated calibrated, boolean narrow, SharedWeights shared) {
     this.subgraph = subgraph;
     this.calibrated = calibrated;
     this.narrow = narrow;
@@ -80,7 +79,7 @@ final class Equalizer {
    * @return how many groups of tensors were scaled
    */
   static int equalize(
-      Subgraph subgraph, Calibrated calibrated, boolean narrow, Set<Weights> shared) {
+      Subgraph subgraph, Calibrated calibrated, boolean narrow, SharedWeights shared) {
     return new Equalizer(subgraph, calibrated, narrow, shared).run();
   }
 
@@ -147,7 +146,7 @@ final class Equalizer {
         boolean usable =
             Rewriter.isLayer(op)
                 && op.input(1).useCount() == 1
-                && op.input(1).data().filter(shared::contains).isEmpty()
+                && !shared.contains(op.input(1))
                 && op.optionalInput(2).map(b -> b.useCount() == 1).orElse(true);
         if (!usable || !reads(op)) {
           refuse(op.input(0));

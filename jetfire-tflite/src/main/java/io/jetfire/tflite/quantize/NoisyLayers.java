@@ -14,7 +14,6 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
@@ -90,6 +89,7 @@ final class NoisyLayers {
    *
    * @param base a float graph
    * @param selection the precisions of its operators
+   * @param shared weights that others use as well, which stay as they are
    * @param precision INT16X8 for layers whose weights are to be split; DYNAMIC_RANGE for layers
    *     whose activations are to stay float
    * @return positions among the operators of the main subgraph; none if it would gain little
@@ -97,6 +97,7 @@ final class NoisyLayers {
   static List<Integer> choose(
       Graph base,
       Selection selection,
+      SharedWeights shared,
       Precision precision,
       Target target,
       GraphRunner runner,
@@ -115,7 +116,7 @@ final class NoisyLayers {
     int[] layers =
         IntStream.range(0, ops.size())
             .filter(i -> selection.precision(ops.get(i)) == precision)
-            .filter(i -> isRefinable(ops.get(i)))
+            .filter(i -> isRefinable(ops.get(i)) && !shared.contains(ops.get(i).input(1)))
             .filter(i -> split || weights(ops.get(i)) >= Rewriter.LEAST_DYNAMIC_ELEMENTS)
             .toArray();
     IntPredicate cheap =
@@ -210,7 +211,8 @@ final class NoisyLayers {
             EnumSet.of(QuantizationMethod.ERROR_FEEDBACK, QuantizationMethod.BIAS_CORRECTION),
             0,
             SEED,
-            Map.of());
+            Map.of(),
+            SharedWeights.none());
     List<WeightFit.Fitted> fitted = new ArrayList<>();
     try (Walker walker = new Walker(base.main(), runner, samples)) {
       for (int i : layers) {
@@ -262,7 +264,7 @@ final class NoisyLayers {
             plain.weightBits(),
             plain.weightBlockSize(),
             target,
-            Set.of(),
+            SharedWeights.none(),
             new ArrayList<>())
         .rewrite();
     return graph;

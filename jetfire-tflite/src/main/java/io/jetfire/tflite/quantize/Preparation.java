@@ -91,12 +91,17 @@ final class Preparation {
    * more multiplications: the tensor between them, and its rounding, is gone.
    *
    * @param given parameters that tensors came with; those are kept
+   * @param shared weights that others use as well; layers that have them are not merged
    * @return how many were merged
    */
-  static int mergeLayers(Subgraph subgraph, Selection selection, Map<Value, Parameters> given) {
+  static int mergeLayers(
+      Subgraph subgraph, Selection selection, Map<Value, Parameters> given, SharedWeights shared) {
     int merged = 0;
     for (Op second : List.copyOf(subgraph.ops())) {
-      Optional<Op> first = linearBefore(second).filter(op -> !given.containsKey(op.output(0)));
+      Optional<Op> first =
+          linearBefore(second)
+              .filter(op -> !given.containsKey(op.output(0)))
+              .filter(op -> !shared.contains(op.input(1)) && !shared.contains(second.input(1)));
       if (first.isPresent()
           && selection.precision(second) == Precision.FULL_INTEGER
           && selection.precision(first.get()) == Precision.FULL_INTEGER) {

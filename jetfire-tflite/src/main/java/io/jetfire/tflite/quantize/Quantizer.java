@@ -15,7 +15,6 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
-import io.jetfire.tflite.graph.Weights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,7 +74,7 @@ public final class Quantizer {
   private final QuantizeOptions options;
   private final Target target;
   private final Set<QuantizationMethod> methods;
-  private final Set<Weights> shared;
+  private final SharedWeights shared;
   private final List<String> notes = new ArrayList<>();
   private @Nullable Candidate forced;
 
@@ -84,7 +83,7 @@ public final class Quantizer {
    *
    * @param shared constants that others use as well, so that they must come out as they do there
    */
-  Quantizer(Graph original, Recipe recipe, QuantizeOptions options, Set<Weights> shared) {
+  Quantizer(Graph original, Recipe recipe, QuantizeOptions options, SharedWeights shared) {
     this.original = original;
     this.recipe = recipe;
     this.options = options;
@@ -151,7 +150,7 @@ public final class Quantizer {
       ConverterBackend.Calibration calibration,
       QuantizeOptions options,
       Candidate candidate) {
-    Quantizer quantizer = new Quantizer(graph, recipe, options, Set.of());
+    Quantizer quantizer = new Quantizer(graph, recipe, options, SharedWeights.none());
     quantizer.forced = candidate;
     return quantizer.run(Optional.of(calibration));
   }
@@ -228,7 +227,7 @@ public final class Quantizer {
       }
     }
     if (methods.contains(QuantizationMethod.MERGE_LAYERS)) {
-      int merged = Preparation.mergeLayers(base.main(), selection, given);
+      int merged = Preparation.mergeLayers(base.main(), selection, given, shared);
       if (merged > 0) {
         done.add(merged + " linear layer(s) merged into the next");
         selection = Selection.of(base.main(), recipe, target, new ArrayList<>());
@@ -326,7 +325,7 @@ public final class Quantizer {
     if (candidate.ridge() == 0) {
       used.remove(QuantizationMethod.REGRESSION);
     }
-    new Refiner(used, candidate.ridge(), SEED, seen.parts())
+    new Refiner(used, candidate.ridge(), SEED, seen.parts(), shared)
         .refine(
             seen.graph().main(),
             built.graph().main(),
@@ -363,11 +362,13 @@ public final class Quantizer {
     List<Integer> split = List.of();
     List<Integer> floats = List.of();
     if (methods.contains(QuantizationMethod.WEIGHT_SPLIT) && recipe.weightBits() == 8) {
-      split = NoisyLayers.choose(base, selection, Precision.INT16X8, target, runner, samples);
+      split =
+          NoisyLayers.choose(base, selection, shared, Precision.INT16X8, target, runner, samples);
     }
     if (methods.contains(QuantizationMethod.FLOAT_ACTIVATIONS) && recipe.weightBits() == 8) {
       floats =
-          NoisyLayers.choose(base, selection, Precision.DYNAMIC_RANGE, target, runner, samples);
+          NoisyLayers.choose(
+              base, selection, shared, Precision.DYNAMIC_RANGE, target, runner, samples);
     }
     describe(base, split, "Weights in two parts", done);
     describe(base, floats, "Activations stay float", done);

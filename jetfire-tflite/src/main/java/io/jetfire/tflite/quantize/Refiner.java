@@ -43,18 +43,26 @@ final class Refiner {
   private final double ridge;
   private final long seed;
   private final Map<Op, Op> parts;
+  private final SharedWeights shared;
 
   /**
    * Prepares a fitting.
    *
    * @param parts from layers of the float subgraph that hold what rounding left to those that hold
    *     the rounded weights, as {@link WeightSplit} makes them
+   * @param shared weights that others use as well, which are rounded already
    */
-  Refiner(Set<QuantizationMethod> methods, double ridge, long seed, Map<Op, Op> parts) {
+  Refiner(
+      Set<QuantizationMethod> methods,
+      double ridge,
+      long seed,
+      Map<Op, Op> parts,
+      SharedWeights shared) {
     this.methods = methods;
     this.ridge = ridge;
     this.seed = seed;
     this.parts = parts;
+    this.shared = shared;
   }
 
   boolean isNeeded() {
@@ -178,8 +186,7 @@ final class Refiner {
         regress && meant.samples() >= HELD_OF && statistics.inputs() <= MOST_INPUTS_TO_CHOOSE
             ? LayerStatistics.of(windows.taps(), windows.channels(), groups, true)
             : null;
-    double perRow = 1.5 * statistics.inputs() * statistics.inputs() * groups;
-    int rows = (int) Math.max(2000, Math.min(MOST_ROWS, MOST_WORK / perRow));
+    int rows = rows(statistics.inputs(), groups);
     int perSample = Math.max(1, (rows + meant.samples() - 1) / meant.samples());
     SplittableRandom random = new SplittableRandom(layerSeed);
     float[] s = new float[windows.taps() * windows.channels()];
@@ -217,6 +224,12 @@ final class Refiner {
     return new Fed(statistics, held);
   }
 
+  /** How many rows are worth looking at, and can be. */
+  static int rows(int inputs, int groups) {
+    double perRow = 1.5 * inputs * inputs * groups;
+    return (int) Math.max(2000, Math.min(MOST_ROWS, MOST_WORK / perRow));
+  }
+
   private void fit(Layer layer, Subgraph target, Fed fed, @Nullable Layer first) {
     OpKind kind = layer.op().kind();
     int w = OperatorRules.weightInput(kind);
@@ -246,7 +259,13 @@ final class Refiner {
             layer.blockSize());
     float[] least = integer ? minimumScales(bias, layer.inputScale()) : new float[rows.length];
     WeightFit.Fitted fitted =
-        WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings, others);
+        shared
+            .rounded(layer.floatOp(), layer.bits(), layer.perChannel(), least)
+            .filter(f -> layer.blockSize() == 0)
+            .map(f -> withBias(f, rows, bias, fed.all()))
+            .filter(f -> !integer || !overflows(f, layer.inputScale()))
+            .orElseGet(
+                () -> WeightFit.fit(rows, bias, fed.all(), fed.held(), least, settings, others));
     if (integer && overflows(fitted, layer.inputScale())) {
       // The correction moved a bias beyond what the first scale allows.
       fitted =
@@ -276,6 +295,27 @@ final class Refiner {
       layer.op().input(w, constant);
     }
     writeBias(layer, target, fitted);
+  }
+
+  /** Corrects the bias of a layer whose weights are given. */
+  private WeightFit.Fitted withBias(
+      WeightFit.Fitted fitted, float[][] weights, float[] bias, LayerStatistics statistics) {
+    float[] corrected = bias.clone();
+    if (methods.contains(QuantizationMethod.BIAS_CORRECTION) && statistics.rows() > 0) {
+      int perGroup = weights.length / statistics.groups;
+      LayerStatistics.Moments m = statistics.moments(0);
+      for (int o = 0; o < weights.length; o++) {
+        m = o > 0 && o % perGroup == 0 ? statistics.moments(o / perGroup) : m;
+        float scale = fitted.scales()[fitted.scales().length == 1 ? 0 : o];
+        double shift = 0;
+        for (int i = 0; i < weights[o].length; i++) {
+          float real = scale * fitted.integers()[o][i];
+          shift += weights[o][i] * m.meantMean()[i] - real * m.seenMean()[i];
+        }
+        corrected[o] = (float) (bias[o] + shift);
+      }
+    }
+    return new WeightFit.Fitted(fitted.integers(), fitted.scales(), new float[0][], corrected);
   }
 
   private static boolean overflows(WeightFit.Fitted fitted, float inputScale) {

@@ -18,7 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +45,7 @@ final class Rewriter {
   private final int weightBits;
   private final int weightBlockSize;
   private final Target runtime;
-  private final Set<Weights> shared;
+  private final SharedWeights shared;
   private final List<String> notes;
   private final List<Layer> layers = new ArrayList<>();
   private final Map<Value, Parameters> produced = new IdentityHashMap<>();
@@ -79,7 +78,7 @@ final class Rewriter {
       int weightBits,
       int weightBlockSize,
       Target runtime,
-      Set<Weights> shared,
+      SharedWeights shared,
       List<String> notes) {
     this.source = source;
     this.target = target;
@@ -361,40 +360,47 @@ final class Rewriter {
   // ---- layers
 
   /** Whether scales of a layer's weights may differ by output. */
-  private boolean perChannel(OpKind kind, boolean hybrid) {
+  static boolean perChannel(OpKind kind, boolean hybrid, Target runtime) {
     return kind != OpKind.FULLY_CONNECTED || runtime.atLeast(hybrid ? "2.17.0" : "2.13.0");
   }
 
   /** Bits of a layer's weights: those of the recipe, or 8 where its kernels take no fewer. */
-  private int bits(Op from, boolean integer) {
+  static int bits(Op from, boolean integer, int weightBits) {
+    boolean taken = from.kind() == OpKind.CONV_2D || from.kind() == OpKind.FULLY_CONNECTED;
+    return taken && !isSingle(from, integer) ? weightBits : 8;
+  }
+
+  /**
+   * Whether a layer has one output beside integer activations. Measured on 2.21: with one scale
+   * XNNPACK refuses 4-bit weights then.
+   */
+  private static boolean isSingle(Op from, boolean integer) {
     OpKind kind = from.kind();
-    if (weightBits == 8) {
-      return 8;
-    }
-    boolean taken = kind == OpKind.CONV_2D || kind == OpKind.FULLY_CONNECTED;
-    // Measured on 2.21: with one scale XNNPACK refuses 4-bit weights beside integer activations.
-    boolean single =
-        kind == OpKind.FULLY_CONNECTED
-            && integer
-            && LayerWeights.outputs(kind, from.input(OperatorRules.weightInput(kind))) == 1;
-    if (taken && !single) {
-      return weightBits;
+    return kind == OpKind.FULLY_CONNECTED
+        && integer
+        && LayerWeights.outputs(kind, from.input(OperatorRules.weightInput(kind))) == 1;
+  }
+
+  private int bits(Op from, boolean integer) {
+    int bits = bits(from, integer, weightBits);
+    if (bits == weightBits) {
+      return bits;
     }
     eightBits
         .computeIfAbsent(
-            single
+            isSingle(from, integer)
                 ? "a layer with one output has no 4-bit form beside integer activations"
                 : from.name() + " has no 4-bit form",
             k -> new ArrayList<>())
         .add(Selection.describe(from));
-    return 8;
+    return bits;
   }
 
   private void layer(Op from, Op op, Parameters input) {
     OpKind kind = op.kind();
     Value w = from.input(OperatorRules.weightInput(kind));
     boolean wide = input.type() == ElementType.INT16;
-    boolean perChannel = perChannel(kind, false);
+    boolean perChannel = perChannel(kind, false, runtime);
     int bits = bits(from, true);
     float[][] rows = LayerWeights.rows(kind, w);
     float[] bias = bias(from).orElseGet(() -> new float[rows.length]);
@@ -444,7 +450,7 @@ final class Rewriter {
 
   /** Whether not this layer alone decides what its weights become. */
   private boolean isShared(Value weights) {
-    return weights.useCount() > 1 || weights.data().filter(shared::contains).isPresent();
+    return weights.useCount() > 1 || shared.contains(weights);
   }
 
   /** A transposed convolution takes a bias only since version 3, so it keeps what it has. */
@@ -612,7 +618,7 @@ final class Rewriter {
       return;
     }
     int bits = bits(from, false);
-    boolean perChannel = perChannel(kind, hybrid);
+    boolean perChannel = perChannel(kind, hybrid, runtime);
     float[][] rows = LayerWeights.rows(kind, w);
     WeightFit.Fitted fitted =
         WeightFit.fit(

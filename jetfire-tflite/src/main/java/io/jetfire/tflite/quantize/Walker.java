@@ -208,6 +208,12 @@ final class Walker implements AutoCloseable {
             });
   }
 
+  /** Whether a value was computed and is kept no more. */
+  boolean isPast(Value value) {
+    return value.producer().filter(done::contains).isPresent() && !stores.containsKey(value)
+        || value.isInput() && !stores.containsKey(value);
+  }
+
   private ActivationStore store(Value value) {
     ActivationStore store = stores.get(value);
     if (store == null) {
