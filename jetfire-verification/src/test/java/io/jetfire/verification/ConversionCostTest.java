@@ -133,8 +133,8 @@ class ConversionCostTest {
 
   @Test
   void heapOfFurtherMethods() throws IOException, InterruptedException {
-    heap(Conversion.ERROR_FEEDBACK, 3, 4, 6, 8);
-    heap(Conversion.ALL, 4, 6, 8, 12);
+    heap(Conversion.ERROR_FEEDBACK, 3.5, 5);
+    heap(Conversion.ALL, 5.5, 7);
   }
 
   @Test
