@@ -26,6 +26,7 @@ import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.OpKind;
 import io.jetfire.tflite.graph.Shape;
+import io.jetfire.tflite.graph.Signature;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import io.jetfire.tflite.graph.Weights;
@@ -44,6 +45,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -60,7 +62,8 @@ class SignaturesTest {
           Recipe.fullInteger(),
           Recipe.fullInteger().toBuilder().edgeType(TensorType.INT8).build(),
           Recipe.fullInteger().toBuilder().edgeType(TensorType.UINT8).build(),
-          Recipe.int16x8());
+          Recipe.int16x8(),
+          Recipe.int16x8().toBuilder().edgeType(TensorType.INT16).build());
 
   @TempDir Path folder;
 
@@ -473,6 +476,90 @@ class SignaturesTest {
     assertThat(
             Advisor.signalToNoise(graph, calibration, bench.options(RUNTIME)).applyAsDouble(broken))
         .isLessThan(both - 10);
+  }
+
+  /** Adds a signature that adds what it is given to half of a cache, and hands the cache on. */
+  private static void remembering(Graph graph, String key, Weights in, Weights out) {
+    Subgraph s = graph.addSubgraph(key);
+    Value x = s.addInput(key + "_x", ElementType.FLOAT32, Shape.of(1, 64));
+    Value cache = s.addInput(key + "_cache", ElementType.FLOAT32, Shape.of(1, 96));
+    Value fresh = dense(s, x, key + "/fresh", in, 96, Activation.NONE);
+    Value kept = s.addValue(key + "/kept", ElementType.FLOAT32, Shape.of(1, 96));
+    Value half = s.addConstant(key + "/half", Shape.scalar(), 0.5f);
+    s.append(Op.of(OpKind.MUL).inputs(cache, half).outputs(kept));
+    Value next = s.addValue(key + "/next", ElementType.FLOAT32, Shape.of(1, 96));
+    s.append(Op.of(OpKind.ADD).inputs(fresh, kept).outputs(next));
+    Value y = dense(s, next, key + "/y", out, 24, Activation.NONE);
+    s.outputs(y, next);
+    graph.addSignature(key, s, Map.of("x", x, "cache", cache), Map.of("y", y, "cache", next));
+  }
+
+  /** Runs one signature, then the other over and over, each with the cache that came out before. */
+  private static List<float[]> remember(Bench bench, Path file, List<Sample> samples) {
+    List<float[]> outputs = new ArrayList<>();
+    @Nullable Tensor cache = null;
+    for (int i = 0; i < samples.size(); i++) {
+      try (ModelRuntime.Session session =
+          bench.runtime().open(Model.of(file, "tflite"), options(i == 0 ? "start" : "go-on"))) {
+        List<Tensor> inputs = new ArrayList<>();
+        for (TensorSpec spec : session.inputs()) {
+          boolean first = spec.name().equals("cache") && cache == null;
+          inputs.add(
+              spec.name().equals("x")
+                  ? spec.quantize(samples.get(i).input())
+                  : first ? spec.quantize(Tensor.ofFloats(new float[96], 1, 96)) : cache);
+        }
+        List<Tensor> out = session.run(inputs);
+        for (int o = 0; o < out.size(); o++) {
+          if (session.outputs().get(o).name().equals("cache")) {
+            cache = out.get(o);
+          } else {
+            outputs.add(session.outputs().get(o).dequantize(out.get(o)).toFloatArray());
+          }
+        }
+      }
+    }
+    return outputs;
+  }
+
+  @Test
+  void aCacheIsCarriedFromSignatureToSignatureAsItIs() {
+    Bench bench = new Bench(folder);
+    Graph graph = Graph.create();
+    Weights in = weights(96, 64, 1);
+    Weights out = weights(24, 96, 2);
+    remembering(graph, "start", in, out);
+    remembering(graph, "go-on", in, out);
+    List<Sample> calibration = new ArrayList<>();
+    for (Sample s : correlated("s", 1, 40, 300)) {
+      Map<String, Tensor> inputs = new LinkedHashMap<>();
+      inputs.put("x", s.input());
+      inputs.put("cache", Tensor.ofFloats(random(96, s.id().hashCode(), 3), 1, 96));
+      String key = calibration.size() % 2 == 0 ? "start" : "go-on";
+      calibration.add(Sample.of(s.id(), inputs, Target.none()).forSignature(key));
+    }
+    List<Sample> evaluation = correlated("e", 1, 8, 5000);
+    List<float[]> expected = remember(bench, bench.write(graph.verify(), RUNTIME), evaluation);
+    for (Recipe recipe : RECIPES) {
+      QuantizedGraph quantized =
+          Quantizer.quantize(
+              graph, recipe, Optional.of(calibration(calibration)), bench.options(RUNTIME));
+      List<float[]> actual = remember(bench, bench.write(quantized.graph(), RUNTIME), evaluation);
+      assertThat(Bench.sqnr(expected, actual))
+          .as(recipe.toString())
+          .isGreaterThan(recipe.precision() == Recipe.Precision.FULL_INTEGER ? 25 : 36);
+      assertThat(
+              Stream.of("start", "go-on")
+                  .flatMap(
+                      k -> {
+                        Signature s = quantized.graph().signature(k).orElseThrow();
+                        return Stream.of(s.inputs().get("cache"), s.outputs().get("cache"));
+                      })
+                  .map(v -> v.type() + " " + v.quantization())
+                  .distinct())
+          .as(recipe.toString())
+          .hasSize(1);
+    }
   }
 
   private static Sample sample(List<TensorSpec> specs, Random random, String id) {

@@ -48,6 +48,19 @@ final class EntryQuantizer {
   }
 
   QuantizedGraph run() {
+    QuantizedGraph quantized = quantize();
+    List<String> notes = new ArrayList<>(quantized.notes());
+    notes.addAll(CarriedState.tie(quantized.graph()));
+    return new QuantizedGraph(
+        quantized.graph().verify(),
+        quantized.reference(),
+        notes,
+        quantized.methods(),
+        quantized.heldBackSqnrDb(),
+        quantized.samples());
+  }
+
+  private QuantizedGraph quantize() {
     List<Optional<ConverterBackend.Calibration>> samples = new ArrayList<>();
     for (EntryPoint e : entries) {
       samples.add(calibration.flatMap(c -> new SampleRouter(graph, entries, c).calibration(e)));
@@ -76,7 +89,7 @@ final class EntryQuantizer {
     }
     Graph quantized = merged(parts.stream().map(QuantizedGraph::graph).toList());
     return new QuantizedGraph(
-        quantized.verify(),
+        quantized,
         merged(parts.stream().map(QuantizedGraph::reference).toList()),
         labelled(notes),
         labelled(methods),
