@@ -133,6 +133,12 @@ final class ActivationStore implements AutoCloseable {
     return entry;
   }
 
+  /** Forgets all tensors; the file keeps its size, so that writing to it again takes less. */
+  synchronized void clear() {
+    entries.clear();
+    end = 0;
+  }
+
   synchronized int size() {
     return entries.size();
   }

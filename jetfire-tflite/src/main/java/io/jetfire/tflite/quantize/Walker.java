@@ -8,8 +8,10 @@ import io.jetfire.tflite.graph.Op;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -32,6 +34,10 @@ final class Walker implements AutoCloseable {
   private final GraphRunner runner;
   private final int samples;
   private final Map<Value, ActivationStore> stores = new IdentityHashMap<>();
+
+  /** Files that are written to again: the platform has memory for their contents already. */
+  private final Deque<ActivationStore> idle = new ArrayDeque<>();
+
   private final List<ByteBuffer> buffers = new ArrayList<>();
   private final Set<Op> done = Collections.newSetFromMap(new IdentityHashMap<>());
 
@@ -109,7 +115,7 @@ final class Walker implements AutoCloseable {
     AtomicInteger viewers = new AtomicInteger();
     List<ActivationStore> made = new ArrayList<>();
     for (Value v : outputs) {
-      ActivationStore store = new ActivationStore(runner.folder());
+      ActivationStore store = idle.isEmpty() ? new ActivationStore(runner.folder()) : idle.pop();
       made.add(store);
       stores.put(v, store);
     }
@@ -200,11 +206,12 @@ final class Walker implements AutoCloseable {
         .entrySet()
         .removeIf(
             e -> {
-              boolean idle = e.getKey() != kept && done.containsAll(e.getKey().consumers());
-              if (idle) {
-                e.getValue().close();
+              boolean unused = e.getKey() != kept && done.containsAll(e.getKey().consumers());
+              if (unused) {
+                e.getValue().clear();
+                idle.push(e.getValue());
               }
-              return idle;
+              return unused;
             });
   }
 
@@ -261,5 +268,7 @@ final class Walker implements AutoCloseable {
   public void close() {
     stores.values().forEach(ActivationStore::close);
     stores.clear();
+    idle.forEach(ActivationStore::close);
+    idle.clear();
   }
 }
