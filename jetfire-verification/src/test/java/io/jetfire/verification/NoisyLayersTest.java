@@ -192,4 +192,31 @@ class NoisyLayersTest {
     assertThat(merged.count(OpKind.CONV_2D)).isEqualTo(plain.count(OpKind.CONV_2D) - 1);
     assertThat(merged.sqnr()).isGreaterThan(plain.sqnr());
   }
+
+  @Test
+  void layersSideBySideAreNotMerged() {
+    Graph graph = Graph.create();
+    Subgraph main = graph.addSubgraph("main");
+    Value x = main.addInput("image", ElementType.FLOAT32, Shape.of(INPUT));
+    Value wide = conv(main, x, "wide", 1, 16, Activation.RELU);
+    // 16 outputs, of which each sees one half of the 16 channels.
+    Value halves = main.addValue("halves", ElementType.FLOAT32, wide.shape());
+    main.append(
+        main.ops()
+            .get(0)
+            .copyAttributes()
+            .set("fused_activation_function", Activation.NONE)
+            .inputs(
+                wide,
+                main.addConstant("halves/w", Shape.of(16, 1, 1, 8), normal(128, 0.3)),
+                main.addConstant("halves/b", Shape.of(16), normal(16, 0.1)))
+            .outputs(halves));
+    main.outputs(conv(main, halves, "scores", 1, 8, Activation.NONE));
+
+    Result kept = quantize(graph.verify(), Recipe.fullInteger(), samples(16));
+
+    assertThat(kept.did("merged")).isFalse();
+    assertThat(kept.count(OpKind.CONV_2D)).isEqualTo(3);
+    assertThat(kept.sqnr()).isGreaterThan(25);
+  }
 }

@@ -124,6 +124,7 @@ final class Preparation {
         .filter(op -> op.kind() == second.kind() && Rewriter.isLayer(op))
         .filter(op -> op.activation() == Activation.NONE && op.input(1).useCount() == 1)
         .filter(op -> between.useCount() == 1 && !between.isOutput())
+        .filter(op -> seesAllChannels(op) && sameRank(between, second.output(0)))
         .filter(op -> LayerWeights.outputs(op.kind(), op.input(1)) == inputs(second))
         .filter(
             op -> {
@@ -146,6 +147,17 @@ final class Preparation {
         && weights.dim(2) == 1
         && op.integer("stride_h") == 1
         && op.integer("stride_w") == 1;
+  }
+
+  /** Whether a layer is one, and not several side by side that see some of the channels each. */
+  private static boolean seesAllChannels(Op op) {
+    return op.kind() != OpKind.CONV_2D
+        || (op.input(0).shape().hasRank()
+            && op.input(0).shape().dim(-1) == op.input(1).shape().dim(3));
+  }
+
+  private static boolean sameRank(Value a, Value b) {
+    return a.shape().hasRank() && b.shape().hasRank() && a.shape().rank() == b.shape().rank();
   }
 
   private static double elements(Op layer) {
