@@ -3,6 +3,9 @@ package io.jetfire.verification;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.jetfire.Recipe;
+import io.jetfire.tflite.format.TargetRuntime;
+import io.jetfire.tflite.format.TfliteWriter;
+import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.Activation;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
@@ -118,6 +121,11 @@ class NoisyLayersTest {
         Bench.sqnr(meant, bench.run(bench.write(quantized.graph(), RUNTIME), evaluation, INPUT)));
   }
 
+  private static byte[] bytes(Result result) {
+    return TfliteWriter.toBytes(
+        result.quantized().graph(), WriteOptions.target(TargetRuntime.of(RUNTIME)));
+  }
+
   private static Recipe without(Recipe recipe, QuantizationMethod method) {
     return recipe.toBuilder().without(method.id()).build();
   }
@@ -137,6 +145,7 @@ class NoisyLayersTest {
     assertThat(split.count(OpKind.CONV_2D))
         .isEqualTo(plain.count(OpKind.CONV_2D) + split.count(OpKind.ADD));
     assertThat(split.sqnr()).isGreaterThan(plain.sqnr());
+    assertThat(bytes(quantize(graph, Recipe.int16x8(), calibration))).isEqualTo(bytes(split));
     assertThat(split.quantized().graph().main().ops())
         .filteredOn(op -> op.kind() == OpKind.CONV_2D || op.kind() == OpKind.ADD)
         .allSatisfy(op -> assertThat(op.input(0).type()).isEqualTo(ElementType.INT16));

@@ -234,11 +234,12 @@ final class Walker implements AutoCloseable {
   }
 
   /**
-   * The real numbers of a value in one sample.
+   * The real numbers of a value in one sample. Threads that read from one walker wait for each
+   * other: they would share the buffer.
    *
    * @param reused is filled and returned if there is room enough in it
    */
-  float[] read(Value value, int sample, float[] reused) {
+  synchronized float[] read(Value value, int sample, float[] reused) {
     ActivationStore store = store(value);
     if (!Reals.takes(value.type())) {
       return Numbers.reals(value, store.get(sample));
