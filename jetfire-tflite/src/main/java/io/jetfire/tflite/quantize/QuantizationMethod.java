@@ -40,12 +40,14 @@ public enum QuantizationMethod {
   EQUALIZATION,
   /**
    * Gives weights a second part of 8 bits in the layers that make most of the error for few
-   * multiplications (16-bit activations).
+   * multiplications (16-bit activations). The model gets slower, by 12 and 32 % where it was
+   * measured.
    */
   WEIGHT_SPLIT,
   /**
    * Leaves activations float, and weights small, in the layers that make most of the error for few
-   * multiplications (dynamic range, with calibration samples).
+   * multiplications (dynamic range, with calibration samples). The time of the model changes by -12
+   * to 20 % where it was measured.
    */
   FLOAT_ACTIVATIONS,
   /** Rounds weights one after the other, carrying each error over to correlated weights. */
