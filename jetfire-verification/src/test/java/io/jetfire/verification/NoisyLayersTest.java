@@ -2,7 +2,10 @@ package io.jetfire.verification;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.jetfire.Advice;
+import io.jetfire.Explanation;
 import io.jetfire.Recipe;
+import io.jetfire.spi.ConverterBackend;
 import io.jetfire.tflite.format.TargetRuntime;
 import io.jetfire.tflite.format.TfliteWriter;
 import io.jetfire.tflite.format.WriteOptions;
@@ -15,14 +18,20 @@ import io.jetfire.tflite.graph.Padding;
 import io.jetfire.tflite.graph.Shape;
 import io.jetfire.tflite.graph.Subgraph;
 import io.jetfire.tflite.graph.Value;
+import io.jetfire.tflite.quantize.Advisor;
+import io.jetfire.tflite.quantize.Explainer;
 import io.jetfire.tflite.quantize.QuantizationMethod;
+import io.jetfire.tflite.quantize.QuantizeOptions;
 import io.jetfire.tflite.quantize.QuantizedGraph;
 import io.jetfire.tflite.quantize.Quantizer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -227,5 +236,39 @@ class NoisyLayersTest {
     assertThat(kept.did("merged")).isFalse();
     assertThat(kept.count(OpKind.CONV_2D)).isEqualTo(3);
     assertThat(kept.sqnr()).isGreaterThan(25);
+  }
+
+  @Test
+  void adviceAndExplanationNameLayersAsTheModelDoes() {
+    Graph graph = network();
+    Bench bench = new Bench(folder);
+    QuantizeOptions options = bench.options(RUNTIME, true);
+    ConverterBackend.Calibration calibration = Bench.calibration(samples(16), INPUT);
+    Set<String> names =
+        graph.main().ops().stream().map(op -> op.output(0).name()).collect(Collectors.toSet());
+
+    QuantizedGraph quantized =
+        Quantizer.quantize(graph, Recipe.int16x8(), Optional.of(calibration), options);
+    Explanation why = Explainer.explain(quantized, Recipe.int16x8(), calibration, options);
+    Advice advice =
+        Advisor.advise(
+            graph,
+            calibration,
+            options,
+            Advisor.signalToNoise(graph, Bench.calibration(samples(8), INPUT), options),
+            500,
+            "SQNR dB",
+            Duration.ofMinutes(2),
+            t -> {});
+
+    assertThat(quantized.methods()).anyMatch(m -> m.contains("Weights in two parts"));
+    assertThat(why.layers()).isNotEmpty().allMatch(l -> names.contains(l.name()));
+    // Lifted layers are split in the next trial, whose layers the one after that selects from.
+    assertThat(advice.trials()).hasSizeGreaterThan(6);
+    assertThat(advice.trials())
+        .allSatisfy(
+            t ->
+                assertThat(t.recipe().rules())
+                    .allMatch(r -> names.contains(r.selector().substring("name:".length()))));
   }
 }

@@ -238,7 +238,7 @@ public final class Explainer {
     List<Watched> found = new ArrayList<>();
     for (Op op : meant.ops()) {
       for (Value v : op.outputs()) {
-        if (v.type() == ElementType.FLOAT32) {
+        if (v.type() == ElementType.FLOAT32 && !WeightSplit.isPart(op)) {
           counterpart(seen, v.name()).ifPresent(s -> found.add(new Watched(op, v, s)));
         }
       }

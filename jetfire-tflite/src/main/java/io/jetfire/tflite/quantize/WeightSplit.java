@@ -9,7 +9,9 @@ import io.jetfire.tflite.graph.Value;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Computes a layer as the sum of two: one whose weights are on the grid of 8 bits, and one with
@@ -21,6 +23,10 @@ import java.util.Set;
  */
 final class WeightSplit {
   private static final int BITS = 8;
+
+  private static final String COARSE = "_coarse";
+  private static final String FINE = "_fine";
+  private static final Pattern PART = Pattern.compile("(?s).*(_coarse|_fine)(_[0-9]+)?");
 
   /** What an addition can have fused. */
   private static final Set<Activation> FUSED =
@@ -59,17 +65,18 @@ final class WeightSplit {
     float[][] fine = minus(whole, coarse);
     String name = stem(weights);
     Value first =
-        subgraph.addConstant(name + "_coarse", weights.shape(), LayerWeights.flatten(kind, coarse));
+        subgraph.addConstant(name + COARSE, weights.shape(), LayerWeights.flatten(kind, coarse));
     Value second =
-        subgraph.addConstant(name + "_fine", weights.shape(), LayerWeights.flatten(kind, fine));
+        subgraph.addConstant(name + FINE, weights.shape(), LayerWeights.flatten(kind, fine));
     Value noBias =
-        subgraph.addConstant(name + "_fine_bias", Shape.of(whole.length), new float[whole.length]);
+        subgraph.addConstant(
+            name + FINE + "_bias", Shape.of(whole.length), new float[whole.length]);
 
     Activation activation = op.activation();
     Op rest = op.copyAttributes().set("fused_activation_function", Activation.NONE);
     op.set("fused_activation_function", Activation.NONE);
-    Value a = subgraph.addValue(stem(out) + "_coarse", out.type(), out.shape());
-    Value b = subgraph.addValue(stem(out) + "_fine", out.type(), out.shape());
+    Value a = subgraph.addValue(stem(out) + COARSE, out.type(), out.shape());
+    Value b = subgraph.addValue(stem(out) + FINE, out.type(), out.shape());
     op.input(1, first).outputs(a);
     rest.inputs(op.input(0), second, noBias).outputs(b);
     subgraph.insertAfter(op, rest);
@@ -77,6 +84,22 @@ final class WeightSplit {
         rest,
         Op.of(OpKind.ADD).set("fused_activation_function", activation).inputs(a, b).outputs(out));
     parts.put(rest, op);
+  }
+
+  /**
+   * Whether a layer is a part of one that was split: the model that the user knows has it not; the
+   * addition behind it stands for the whole.
+   */
+  static boolean isPart(Op op) {
+    return OperatorRules.hasWindows(op.kind())
+        && PART.matcher(op.output(0).name()).matches()
+        && PART.matcher(op.input(1).name()).matches()
+        && op.output(0).consumers().stream()
+            .allMatch(
+                c ->
+                    c.kind() == OpKind.ADD
+                        && c.input(0).producer().map(Op::kind).equals(Optional.of(op.kind()))
+                        && c.input(1).producer().map(Op::kind).equals(Optional.of(op.kind())));
   }
 
   /** The first of the names that TensorFlow's converter joins when it fuses operators. */
