@@ -16,7 +16,6 @@ import io.jetfire.tflite.format.WriteOptions;
 import io.jetfire.tflite.graph.ElementType;
 import io.jetfire.tflite.graph.Graph;
 import io.jetfire.tflite.graph.Op;
-import io.jetfire.tflite.graph.Value;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -243,10 +242,7 @@ public final class Advisor {
     double sum = 0;
     for (Op op : EntryPoint.of(graph).stream().flatMap(e -> e.in(graph).ops().stream()).toList()) {
       if (OperatorRules.hasWindows(op.kind())) {
-        Value weights = op.input(1);
-        double outputs = LayerWeights.outputs(op.kind(), weights);
-        double each = weights.shape().standInElementCount() / Math.max(1, outputs);
-        sum += op.output(0).shape().standInElementCount() * each * weight(op);
+        sum += NoisyLayers.multiplications(op) * weight(op);
       }
     }
     return sum;

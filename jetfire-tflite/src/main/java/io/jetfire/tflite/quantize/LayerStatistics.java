@@ -13,6 +13,13 @@ import java.util.Arrays;
 abstract class LayerStatistics {
   final int groups;
   final int inputs;
+
+  /** Whether second moments are known. */
+  private final boolean squared;
+
+  /** Whether the covariance of both networks is known. */
+  final boolean crossed;
+
   private final double[] seenSum;
   private final double[] meantSum;
   private long rows;
@@ -32,9 +39,11 @@ abstract class LayerStatistics {
     }
   }
 
-  private LayerStatistics(int groups, int inputs) {
+  private LayerStatistics(int groups, int inputs, boolean squared, boolean crossed) {
     this.groups = groups;
     this.inputs = inputs;
+    this.squared = squared;
+    this.crossed = crossed;
     this.seenSum = new double[groups * inputs];
     this.meantSum = new double[groups * inputs];
   }
@@ -131,8 +140,8 @@ abstract class LayerStatistics {
     double[] seenMean = new double[inputs];
     double[] meantMean = new double[inputs];
     means(group, seenMean, meantMean);
-    double[][] h = new double[second() ? inputs : 0][inputs];
-    double[][] c = new double[second() && crossed() ? inputs : 0][inputs];
+    double[][] h = new double[squared ? inputs : 0][inputs];
+    double[][] c = new double[crossed ? inputs : 0][inputs];
     for (int i = 0; i < h.length; i++) {
       covariances(group, i, seenMean, meantMean, h[i], c.length == 0 ? h[i] : c[i]);
     }
@@ -141,12 +150,6 @@ abstract class LayerStatistics {
 
   /** Adds up what waits to be added up. */
   void flush() {}
-
-  /** Whether second moments are known. */
-  abstract boolean second();
-
-  /** Whether the covariance of both networks is known. */
-  abstract boolean crossed();
 
   abstract void means(int group, double[] seenMean, double[] meantMean);
 
@@ -173,7 +176,7 @@ abstract class LayerStatistics {
     private final boolean depthwise;
 
     Means(int taps, int channels, int groups) {
-      super(groups, taps * (channels / groups));
+      super(groups, taps * (channels / groups), false, false);
       this.taps = taps;
       this.channels = channels;
       this.width = channels / groups;
@@ -189,16 +192,6 @@ abstract class LayerStatistics {
           super.meantSum[at] += meant[t * channels + c];
         }
       }
-    }
-
-    @Override
-    boolean second() {
-      return false;
-    }
-
-    @Override
-    boolean crossed() {
-      return false;
     }
 
     @Override
@@ -229,13 +222,11 @@ abstract class LayerStatistics {
     private final float[][] shift;
     private int filled;
     private boolean shifted;
-    private final boolean crossed;
 
     Dense(int taps, int channels, int groups, boolean crossed) {
-      super(groups, taps * (channels / groups));
+      super(groups, taps * (channels / groups), true, crossed);
       this.taps = taps;
       this.channels = channels;
-      this.crossed = crossed;
       this.second = new float[groups][inputs][inputs];
       this.cross = new float[groups][crossed ? inputs : 0][inputs];
       this.seenBatch = new float[groups][BATCH][inputs];
@@ -298,16 +289,6 @@ abstract class LayerStatistics {
     }
 
     @Override
-    boolean second() {
-      return true;
-    }
-
-    @Override
-    boolean crossed() {
-      return crossed;
-    }
-
-    @Override
     void means(int g, double[] seenMean, double[] meantMean) {
       double n = Math.max(1, rows());
       for (int i = 0; i < inputs; i++) {
@@ -350,13 +331,11 @@ abstract class LayerStatistics {
     private final double[][] seenSums;
     private final double[][] meantSums;
     private boolean shifted;
-    private final boolean crossed;
 
     Depthwise(int taps, int channels, boolean crossed) {
-      super(channels, taps);
+      super(channels, taps, true, crossed);
       this.taps = taps;
       this.channels = channels;
-      this.crossed = crossed;
       this.second = new float[taps][taps][channels];
       this.cross = new float[crossed ? taps : 0][taps][channels];
       this.shift = new float[channels];
@@ -456,16 +435,6 @@ abstract class LayerStatistics {
       for (int i = 0; i < sum.length; i++) {
         sum[i] += a[i] * b[i];
       }
-    }
-
-    @Override
-    boolean second() {
-      return true;
-    }
-
-    @Override
-    boolean crossed() {
-      return crossed;
     }
 
     @Override

@@ -218,30 +218,16 @@ public final class Quantizer {
   private QuantizedGraph calibrate(
       Graph base, ConverterBackend.Calibration calibration, GraphRunner runner) {
     Map<Value, Parameters> given = Preparation.givenParameters(base.main());
+    List<String> done = replaceOperators(base.main(), given);
     Selection selection = Selection.of(base.main(), recipe, target, new ArrayList<>());
-    List<String> done = new ArrayList<>();
-    if (methods.contains(QuantizationMethod.POOL_TO_MEAN)) {
-      int replaced = Preparation.poolToMean(base.main(), selection);
-      if (replaced > 0) {
-        done.add(replaced + " global average pooling(s) turned into means");
-      }
-    }
-    if (methods.contains(QuantizationMethod.MERGE_LAYERS)) {
-      int merged = Preparation.mergeLayers(base.main(), selection, given, shared);
-      if (merged > 0) {
-        done.add(merged + " linear layer(s) merged into the next");
-        selection = Selection.of(base.main(), recipe, target, new ArrayList<>());
-      }
-    }
-    Selection selected = selection;
-    boolean integer = selected.anyInteger();
+    boolean integer = selection.anyInteger();
     try (SampleStore samples = load(base, calibration, runner)) {
       checkSamples(samples);
       Candidate only = forced;
       List<Candidate> candidates = only != null ? List.of(only) : candidates(samples.size());
       Candidate chosen = candidates.get(0);
       OptionalDouble heldBack = OptionalDouble.empty();
-      Refined refined = refined(base, selected, runner, samples, done);
+      Refined refined = refined(base, selection, runner, samples, done);
       // Ranges are those of all samples throughout: weights alone are fitted without those held
       // back.
       Map<Boolean, Seen> prepared = new HashMap<>();
@@ -251,12 +237,12 @@ public final class Quantizer {
         SampleStore train = samples.part(rest);
         SampleStore test = samples.part(held);
         double best = Double.NEGATIVE_INFINITY;
-        boolean narrow = selected.any(Precision.FULL_INTEGER);
+        boolean narrow = selection.any(Precision.FULL_INTEGER);
         Set<Candidate> tried = new LinkedHashSet<>();
         for (Candidate c : candidates) {
           Seen seen =
               prepared.computeIfAbsent(
-                  c.equalize(), e -> prepare(base, e, refined, selected, runner, samples));
+                  c.equalize(), e -> prepare(base, e, refined, selection, runner, samples));
           if (!tried.add(c.effective(seen.equalized(), narrow))) {
             continue;
           }
@@ -277,7 +263,7 @@ public final class Quantizer {
       }
       Seen seen =
           prepared.computeIfAbsent(
-              chosen.equalize(), e -> prepare(base, e, refined, selected, runner, samples));
+              chosen.equalize(), e -> prepare(base, e, refined, selection, runner, samples));
       if (integer) {
         checkStability(seen.calibrated(), samples.size());
         checkInputs(seen);
@@ -287,6 +273,25 @@ public final class Quantizer {
       done.add("applied " + chosen);
       return finish(built, done, heldBack, samples.size());
     }
+  }
+
+  /** Replaces operators by forms that are quantized better; says what was done. */
+  private List<String> replaceOperators(Subgraph subgraph, Map<Value, Parameters> given) {
+    Selection selection = Selection.of(subgraph, recipe, target, new ArrayList<>());
+    List<String> done = new ArrayList<>();
+    if (methods.contains(QuantizationMethod.POOL_TO_MEAN)) {
+      int replaced = Preparation.poolToMean(subgraph, selection);
+      if (replaced > 0) {
+        done.add(replaced + " global average pooling(s) turned into means");
+      }
+    }
+    if (methods.contains(QuantizationMethod.MERGE_LAYERS)) {
+      int merged = Preparation.mergeLayers(subgraph, selection, given, shared);
+      if (merged > 0) {
+        done.add(merged + " linear layer(s) merged into the next");
+      }
+    }
+    return done;
   }
 
   private static SampleStore load(

@@ -26,7 +26,8 @@ final class WeightSplit {
 
   private static final String COARSE = "_coarse";
   private static final String FINE = "_fine";
-  private static final Pattern PART = Pattern.compile("(?s).*(_coarse|_fine)(_[0-9]+)?");
+  private static final Pattern PART =
+      Pattern.compile("(?s).*(" + COARSE + "|" + FINE + ")(_[0-9]+)?");
 
   /** What an addition can have fused. */
   private static final Set<Activation> FUSED =
@@ -34,10 +35,9 @@ final class WeightSplit {
 
   private WeightSplit() {}
 
+  /** Whether a layer whose weights nobody else uses can be split. */
   static boolean canSplit(Op op) {
-    return OperatorRules.hasWindows(op.kind())
-        && FUSED.contains(op.activation())
-        && op.input(1).useCount() == 1;
+    return FUSED.contains(op.activation());
   }
 
   /**
